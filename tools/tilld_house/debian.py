@@ -1,0 +1,38 @@
+"""Debian packages: looked for by what they bring, installed only when missing and allowed."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tilld_house.commands import Unprepared, run
+
+APT_LIMIT_S = 600
+
+TEST_PACKAGES: Mapping[str, Callable[[], bool]] = {
+    "gcc": lambda: shutil.which("gcc") is not None,  # the C reference of tests/bench
+    "iproute2": lambda: shutil.which("ip") is not None,  # network namespaces
+    "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
+    "strace": lambda: shutil.which("strace") is not None,  # failing disks
+}
+
+
+def install(*packages: str) -> None:
+    """Raises Unprepared with the command to type when this user may not install."""
+    wanted = " ".join(packages)
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Unprepared(f"missing: {wanted}. As root: apt-get install {wanted}")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update"], limit_s=APT_LIMIT_S, variables=quiet)
+    run(
+        ["apt-get", "install", "-y", "--no-install-recommends", *packages],
+        limit_s=APT_LIMIT_S,
+        variables=quiet,
+    )
+
+
+def prepare() -> None:
+    """Installs what the tests lean on and the machine lacks."""
+    missing = [name for name, is_here in TEST_PACKAGES.items() if not is_here()]
+    if missing:
+        install(*missing)
