@@ -1,0 +1,357 @@
+"""Every payment, refund and print job of the device, made from the journal's records.
+
+A record is a list: its kind, then the fields that RECORDS names. The same rows write a
+record from an object and put it back after a restart, so what is on flash and what is in
+memory can't drift apart. Nothing here reads a file or a clock.
+"""
+
+from tilld_core import payment as payments
+from tilld_core import refund as refunds
+from tilld_core.payment import Payment
+from tilld_core.refund import Refund
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Entry = list[Any]
+
+# Settled records and their keys stay at least so long (rules.md §6, "Memory").
+KEEP_S = 30 * 86400
+KEEP_PAYMENTS = 5000
+KEEP_JOBS = 5000
+
+_ABOUT_PAYMENT = (
+    "payment",
+    "key",
+    "order_ref",
+    "currency",
+    "amount_minor",
+    "created_at_s",
+    "by",
+    "split",
+    "description",
+    "scan_timeout_ms",
+)
+_ABOUT_REFUND = (
+    "refund",
+    "key",
+    "payment",
+    "antom_payment_id",
+    "currency",
+    "amount_minor",
+    "created_at_s",
+    "why",
+    "in_place_of_cancel",
+)
+_WHY = ("reason", "upstream_code", "message", "antom_payment_id", "decided_at_s")
+
+# kind -> (fields of the object, the state it means after a restart; "" means: no change)
+PAYMENT_RECORDS = {
+    "start": (_ABOUT_PAYMENT, payments.WAITING),
+    "intent": (_ABOUT_PAYMENT, payments.PAYING),
+    "failed": (("payment", *_WHY), payments.FAILED),
+    "cancel": (("payment", *_WHY), payments.CANCELLING),
+    "closed": (("payment", *_WHY), payments.CANCELLED),
+    "returned": (("payment", *_WHY), payments.RETURNED),
+    "queued": (("payment", "upstream_code", "message"), payments.CANCEL_QUEUED),
+    "attention": (("payment", "upstream_code", "message"), payments.NEEDS_ATTENTION),
+    "paid": (("payment", "antom_payment_id", "paid_at", "decided_at_s"), payments.PAID),
+    "heard": (("payment",), ""),
+}
+_END = ("refund", "reason", "upstream_code", "message", "decided_at_s")
+REFUND_RECORDS = {
+    "refund requested": (_ABOUT_REFUND, refunds.SENDING),
+    "refund located": (("refund", "antom_payment_id"), refunds.SENDING),
+    "refund refunded": ((*_END, "antom_refund_id", "refunded_at"), refunds.REFUNDED),
+    "refund refused": (_END, refunds.REFUSED),
+    "refund queued": (("refund", "upstream_code", "message"), refunds.QUEUED),
+    "refund attention": (("refund", "upstream_code", "message"), refunds.NEEDS_ATTENTION),
+}
+JOB_RECORDS = {
+    "job": (("job", "key", "of", "body", "created_at_s"), "sent"),
+    "job end": (("job", "state", "reason", "began"), ""),
+}
+# The most that one payment may still write: decision, queued, attention, refund and its ends,
+# closing, receipt (I22). An intent is the largest record, about 500 bytes with long texts.
+PAYMENT_NEEDS_BYTES = 6144
+REFUND_NEEDS_BYTES = 3072
+TEXT_MAX = 200  # characters of an upstream message that are kept
+
+
+class Job:
+    """A print job: ``of`` is the payment or refund whose receipt it is, "" for a till's document.
+
+    States: queued, sent, done, failed, unknown. ``body`` identifies what was asked for;
+    ``began`` is False when it is certain that not one byte of it left.
+    """
+
+    def __init__(self, job: str, key: str, of: str, body: str, created_at_s: int) -> None:
+        self.job = job
+        self.key = key
+        self.of = of
+        self.body = body
+        self.created_at_s = created_at_s
+        self.state = "queued"
+        self.reason = ""
+        self.began = False
+
+
+class BadRecord(Exception):
+    """A record of a kind that this release does not know, or without what it speaks about."""
+
+
+class Ledger:
+    """All objects by id, key, order and Antom's id."""
+
+    def __init__(self) -> None:
+        self.payments: dict[str, Payment] = {}
+        self.refunds: dict[str, Refund] = {}
+        self.jobs: dict[str, Job] = {}
+        self.keys: dict[str, Payment | Refund | Job] = {}
+        self.orders: dict[str, list[Payment]] = {}
+        self.unsettled: dict[str, Payment] = {}
+        self.device = ""
+        self.serial: int | None = None
+        self.latest_s = 0
+
+    # What the records say.
+
+    def add_payment(self, payment: Payment) -> None:
+        if payment.payment not in self.payments:
+            self.orders.setdefault(payment.order_ref, []).append(payment)
+        self.payments[payment.payment] = payment
+        self.keys[payment.key] = payment
+
+    def add_refund(self, refund: Refund) -> None:
+        self.refunds[refund.refund] = refund
+        if refund.key:
+            self.keys[refund.key] = refund
+        owner = self.payments.get(refund.payment)
+        if owner and refund.in_place_of_cancel:
+            owner.refund = refund.refund
+
+    def add_job(self, job: Job) -> None:
+        self.jobs[job.job] = job
+        self.keys[job.key] = job
+
+    def replay(self, entry: "Entry") -> None:
+        """Takes one record from the journal, in the order written. Raises BadRecord."""
+        kind = entry[0]
+        if kind == "device":
+            self.device = entry[1]
+        elif kind == "serial":
+            self.serial = entry[1]
+        elif kind in PAYMENT_RECORDS:
+            self._replay_payment(kind, entry[1:])
+        elif kind in REFUND_RECORDS:
+            self._replay_refund(kind, entry[1:])
+        elif kind in JOB_RECORDS:
+            self._replay_job(kind, entry[1:])
+        else:
+            raise BadRecord(f"unknown kind of record {kind!r}")
+
+    def _replay_payment(self, kind: str, values: "Entry") -> None:
+        fields, state = PAYMENT_RECORDS[kind]
+        if fields is _ABOUT_PAYMENT:
+            facts = dict(zip(fields, values))  # noqa: B905 - MicroPython's zip has no strict
+            self.add_payment(Payment(**facts))
+        payment = self.payments.get(values[0])
+        if payment is None:
+            raise BadRecord(f"a {kind} record without its payment")
+        if fields is not _ABOUT_PAYMENT:
+            for name, value in zip(fields, values):  # noqa: B905
+                setattr(payment, name, value)
+        payment.state = state or payment.state
+        self.moved(payment)
+        payment.heard = kind == "heard" or payment.heard
+        if kind == "paid":
+            payment.heard = False
+        self.latest_s = max(self.latest_s, payment.created_at_s, payment.decided_at_s)
+
+    def _replay_refund(self, kind: str, values: "Entry") -> None:
+        fields, state = REFUND_RECORDS[kind]
+        if fields is _ABOUT_REFUND:
+            facts = dict(zip(fields, values))  # noqa: B905
+            refund = Refund(**facts)
+            self.add_refund(refund)
+            state = refunds.SENDING if refund.antom_payment_id else refunds.LOCATING
+            owner = self.payments.get(refund.payment)
+            if owner and refund.in_place_of_cancel and owner.state in payments.OWING:
+                owner.state = payments.REFUNDING
+                owner.reason = "refunded_instead"
+                self.moved(owner)
+        refund_or_none = self.refunds.get(values[0])
+        if refund_or_none is None:
+            raise BadRecord(f"a {kind} record without its refund")
+        if fields is not _ABOUT_REFUND:
+            for name, value in zip(fields, values):  # noqa: B905
+                setattr(refund_or_none, name, value)
+        refund_or_none.state = state
+        self.latest_s = max(self.latest_s, refund_or_none.created_at_s, refund_or_none.decided_at_s)
+
+    def _replay_job(self, kind: str, values: "Entry") -> None:
+        if kind == "job":
+            job = Job(*values)
+            job.state = "sent"
+            job.began = True
+            self.add_job(job)
+            self.count_receipt(job)
+            return
+        ended = self.jobs.get(values[0])
+        if ended is None:
+            raise BadRecord("the end of an unknown print job")
+        ended.state, ended.reason, ended.began = values[1:]
+        if not ended.began:
+            self.count_receipt(ended, -1)
+
+    def count_receipt(self, job: Job, by: int = 1) -> None:
+        """A receipt is about to leave, so that another one of it is a copy; or it did not (-1)."""
+        owner = self.payments.get(job.of) or self.refunds.get(job.of)
+        if owner is not None:
+            owner.receipts_printed += by
+
+    # What is asked of them.
+
+    def moved(self, payment: Payment) -> None:
+        """Keeps the short list of payments that are open or owe something."""
+        if payment.state in payments.SETTLED:
+            self.unsettled.pop(payment.payment, None)
+        else:
+            self.unsettled[payment.payment] = payment
+
+    def find_payment(self, text: str) -> "Payment | None":
+        """By our payment request id or by Antom's id, as a receipt shows both."""
+        found = self.payments.get(text)
+        if found is None and text:
+            for payment in self.payments.values():
+                if payment.antom_payment_id == text:
+                    return payment
+        return found
+
+    def owing(self) -> "list[Payment]":
+        """Decided not paid, and something is still owed upstream."""
+        states = (*payments.OWING, payments.REFUNDING)
+        return [payment for payment in self.unsettled.values() if payment.state in states]
+
+    def unheard(self) -> "list[Payment]":
+        """Paid, and the answer reached no living connection (rules.md §1)."""
+        return [p for p in self.payments.values() if p.state == payments.PAID and not p.heard]
+
+    def open_refunds(self) -> "list[Refund]":
+        return [refund for refund in self.refunds.values() if refund.state in refunds.OPEN]
+
+    def waiting_for_code(self) -> "Payment | None":
+        for payment in self.unsettled.values():
+            if payment.state == payments.WAITING:
+                return payment
+        return None
+
+    def order_is(self, order_ref: str) -> "tuple[Payment | None, Payment | None]":
+        """An undecided payment of the order, and a paid one."""
+        undecided = paid = None
+        for payment in self.orders.get(order_ref, ()):
+            if payment.state in payments.UNDECIDED:
+                undecided = payment
+            elif payment.state == payments.PAID:
+                paid = payment
+        return undecided, paid
+
+    def refunds_of(self, payment: Payment) -> "list[Refund]":
+        return [r for r in self.refunds.values() if r.payment == payment.payment]
+
+    def refund_claims_minor(self, payment: Payment) -> int:
+        """Refunds done, open and unknown together (I17)."""
+        claims = (r for r in self.refunds_of(payment) if r.state != refunds.REFUSED)
+        return sum(refund.amount_minor for refund in claims)
+
+    def refunded_minor(self, payment: Payment) -> int:
+        done = (r for r in self.refunds_of(payment) if r.state == refunds.REFUNDED)
+        return sum(refund.amount_minor for refund in done)
+
+    # What stays when the journal is written anew.
+
+    def forget(self, now_s: int) -> None:
+        """Drops settled payments, refunds and jobs that need not be kept any longer."""
+        by_age = sorted(self.payments.values(), key=lambda payment: payment.created_at_s)
+        for payment in by_age[:-KEEP_PAYMENTS]:
+            settled = payment.state in payments.SETTLED
+            if settled and now_s - payment.decided_at_s >= KEEP_S:
+                self._forget_payment(payment)
+        for refund in list(self.refunds.values()):
+            settled = refund.state in refunds.SETTLED
+            old = now_s - refund.decided_at_s >= KEEP_S
+            if settled and old and refund.payment not in self.payments:
+                del self.refunds[refund.refund]
+                self.keys.pop(refund.key, None)
+        for job in sorted(self.jobs.values(), key=lambda job: job.created_at_s)[:-KEEP_JOBS]:
+            del self.jobs[job.job]
+            self.keys.pop(job.key, None)
+
+    def _forget_payment(self, payment: Payment) -> None:
+        del self.payments[payment.payment]
+        self.keys.pop(payment.key, None)
+        self.orders[payment.order_ref].remove(payment)
+        if not self.orders[payment.order_ref]:
+            del self.orders[payment.order_ref]
+
+    def snapshot(self) -> "list[Entry]":
+        """The records that say all of this, in an order that replays to the same."""
+        entries: list[Entry] = [["device", self.device]]
+        if self.serial is not None:
+            entries.append(["serial", self.serial])
+        for payment in sorted(self.payments.values(), key=lambda p: p.created_at_s):
+            if payment.state != payments.NEW:
+                entries.extend(_payment_entries(payment))
+        for refund in sorted(self.refunds.values(), key=lambda r: r.created_at_s):
+            entries.extend(_refund_entries(refund))
+        for job in sorted(self.jobs.values(), key=lambda j: j.created_at_s):
+            if job.state != "queued":
+                entries.append(entry_of("job", job))
+                entries.append(entry_of("job end", job))
+        return entries
+
+
+_PAYMENT_ENDS = (
+    ("failed", payments.FAILED),
+    ("closed", payments.CANCELLED),
+    ("returned", payments.RETURNED),
+    ("queued", payments.CANCEL_QUEUED),
+    ("attention", payments.NEEDS_ATTENTION),
+    ("paid", payments.PAID),
+)
+_REFUND_ENDS = (
+    ("refund refunded", refunds.REFUNDED),
+    ("refund refused", refunds.REFUSED),
+    ("refund queued", refunds.QUEUED),
+    ("refund attention", refunds.NEEDS_ATTENTION),
+)
+
+
+def _payment_entries(payment: Payment) -> "list[Entry]":
+    first = "start" if payment.state == payments.WAITING else "intent"
+    entries = [entry_of(first, payment)]
+    if payment.state in (*payments.OWING, payments.REFUNDING):
+        entries.append(entry_of("cancel", payment))
+    entries += [entry_of(kind, payment) for kind, state in _PAYMENT_ENDS if state == payment.state]
+    if payment.state == payments.PAID and payment.heard:
+        entries.append(entry_of("heard", payment))
+    return entries
+
+
+def _refund_entries(refund: Refund) -> "list[Entry]":
+    if refund.in_place_of_cancel and refund.state == refunds.REFUSED:
+        return []  # its payment owes the cancel again, and a new refund will have a new id
+    entries = [entry_of("refund requested", refund)]
+    return entries + [entry_of(kind, refund) for kind, end in _REFUND_ENDS if end == refund.state]
+
+
+def entry_of(kind: str, thing: "Payment | Refund | Job") -> "Entry":
+    """The record of this kind about a payment, refund or job."""
+    rows = (PAYMENT_RECORDS, REFUND_RECORDS, JOB_RECORDS)
+    fields = next(row[kind][0] for row in rows if kind in row)
+    entry: Entry = [kind]
+    for name in fields:
+        value = getattr(thing, name)
+        entry.append(value[:TEXT_MAX] if name == "message" else value)
+    return entry
