@@ -1,0 +1,1 @@
+"""Hardware behind small interfaces: scanner, printer, network, storage, clock."""

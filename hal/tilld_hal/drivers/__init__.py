@@ -1,0 +1,1 @@
+"""One module a driver; each is opened through `tilld_hal.catalogue`."""

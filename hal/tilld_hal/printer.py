@@ -1,0 +1,86 @@
+"""The printer: documents become bytes, and every job gets a fate.
+
+A document is a list of blocks, the maps of ``printer.print`` (till_socket.md §2):
+
+- ``{"type": "text", "text": str, "align"?: "left"|"center"|"right", "bold"?: bool, "size"?: 1|2}``
+- ``{"type": "barcode", "data": str, "symbology"?: "code128"}``
+- ``{"type": "qr", "data": str}``
+- ``{"type": "image", "png": bytes}``, at most 16 KiB
+- ``{"type": "feed", "lines": int}``
+- ``{"type": "cut"}``
+
+Fields are data: nothing in one becomes a command (rules.md §6).
+"""
+
+from tilld_hal.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Printer(Protocol):
+        """One thread uses it.  ``render`` and ``warm`` touch no hardware and may run anywhere."""
+
+        columns: int
+        """Letters of size 1 in a line."""
+
+        def warm(self) -> None:
+            """Loads what rendering needs (230 ms the first time), away from the sale's path.
+
+            Raises ``Refused`` when a setting turns out to be unusable.
+            """
+
+        def render(self, document: "list[dict[str, Any]]") -> bytes:
+            """The document in the printer's own commands; the same document gives the same bytes.
+
+            Control bytes are replaced; a letter that the printer lacks becomes "?".  Raises
+            ``Refused`` for a block that is malformed or cannot be printed on this paper.
+            """
+
+        def status(self) -> "PrinterStatus":
+            """Asks the printer now; what it does not answer is "unknown", never an older answer.
+
+            Raises ``Gone``.
+            """
+
+        def send(self, data: bytes) -> "Fate":
+            """Prints what ``render`` gave; returns when the printer has confirmed the end, or at a total deadline.
+
+            Raises ``Gone`` only when the printer vanished before the first byte of the job.
+            """
+
+        def close(self) -> None:
+            """Gives the device back.  May be repeated."""
+
+
+YES = "yes"
+NO = "no"
+UNKNOWN = "unknown"
+
+DONE = "done"
+FAILED = "failed"
+
+
+class PrinterStatus(Record):
+    """Three answers, each "yes", "no" or "unknown"."""
+
+    FIELDS = ("online", "paper", "cover_closed")
+
+    def __init__(self, online: str, paper: str, cover_closed: str) -> None:
+        self.online = online
+        self.paper = paper
+        self.cover_closed = cover_closed
+
+
+class Fate(Record):
+    """How a job ended, and why, in words for people ("" when all is well).
+
+    "done": the printer said so after the last line.  "failed": certainly no complete print came,
+    and none will come by itself.  "unknown": look at the paper; never reprinted silently.
+    """
+
+    FIELDS = ("state", "reason")
+
+    def __init__(self, state: str, reason: str = "") -> None:
+        self.state = state
+        self.reason = reason
