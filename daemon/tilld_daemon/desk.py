@@ -1,0 +1,139 @@
+"""Where the till socket's calls are answered (till_socket.md §2).
+
+A call answers at once where it can; what waits, or writes to flash, answers later. The desk
+decides nothing about money: it checks, asks the shell, and shows what the shell has told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tilld_core import limits, payment
+from tilld_core.messages import API, CallError
+from tilld_daemon.desk_paper import PaperCalls
+from tilld_daemon.desk_payments import PaymentCalls
+from tilld_daemon.desk_refunds import RefundCalls
+from tilld_daemon.explanation import explain
+from tilld_daemon.lookup import Lookup
+from tilld_daemon.till_socket import Later
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tilld_core.messages import Method
+    from tilld_core.payment import Payment
+    from tilld_core.refund import Refund
+    from tilld_daemon.device import Device
+    from tilld_daemon.till_socket import Answer, Connection
+
+    Params = dict[str, Any]
+
+
+class Desk:
+    """One for the device; every connection calls it."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._shell = device.shell
+        self._ledger = device.ledger
+        self._lookup = lookup = Lookup(device.ledger)
+        admission = asyncio.Lock()
+        self._payments = payments = PaymentCalls(device, lookup, admission)
+        refunds = RefundCalls(device, lookup, admission)
+        paper = PaperCalls(device, lookup, admission)
+        # Later: what writes to flash runs to its end; what only waits ends with its connection.
+        self._calls: dict[str, Callable[[Params, Connection], Answer]] = {
+            "hello": self._hello,
+            "payment.start": lambda p, c: Later(payments.start(p, c), ends=False),
+            "payment.wait": lambda p, c: Later(self._wait(payments.find(p, c), p), ends=True),
+            "payment.acknowledge": lambda p, c: Later(payments.acknowledge(p, c), ends=False),
+            "payment.cancel": lambda p, c: Later(payments.cancel(p, c), ends=False),
+            "payment.get": lambda p, c: self._shell.view(payments.find(p, c)),
+            "payment.explain": lambda p, c: explain(payments.find(p, c), device.views),
+            "payment.list": lambda p, c: payments.list(p),
+            "refund.start": lambda p, c: Later(refunds.start(p), ends=False),
+            "refund.wait": lambda p, c: Later(self._wait(lookup.refund(p), p), ends=True),
+            "refund.get": lambda p, c: self._shell.view(lookup.refund(p)),
+            "refund.list": lambda p, c: refunds.list(p),
+            "receipt.print": lambda p, c: Later(paper.print_receipt(p), ends=False),
+            "receipt.get": lambda p, c: paper.get_receipt(p),
+            "printer.print": lambda p, c: Later(paper.print(p), ends=False),
+            "printer.job": lambda p, c: Later(paper.job(p), ends=True),
+            "printer.status": lambda p, c: Later(paper.status(), ends=True),
+            "queue.list": lambda p, c: self._list_queue(p),
+            "queue.flush": lambda p, c: self._flush(),
+            "device.info": lambda p, c: device.info(),
+            "device.health": lambda p, c: device.health_report(),
+            "events.subscribe": self._subscribe,
+        }
+
+    def call(self, row: Method, params: Params, connection: Connection) -> Answer:
+        """The answer to a checked call, or the work that will give it. Raises CallError."""
+        if self._device.stopping:
+            raise CallError("stopping")
+        return self._calls[row[0]](params, connection)
+
+    def delivered(self, result: object) -> None:
+        """An answer is on its way to a living connection: the PAIDs in it were heard (§1)."""
+        if not isinstance(result, dict):
+            return
+        for told in result.get("payments", (result,)):
+            if told.get("outcome") == "paid":
+                self._device.heard(told["payment"])
+
+    def left(self, connection: Connection) -> None:
+        self._device.events.forget(connection)
+        self._payments.left(connection)
+
+    def caught_up(self, connection: Connection) -> None:
+        self._device.events.gap(connection, self._device.open_objects)
+
+    def _hello(self, params: Params, connection: Connection) -> Params:
+        major = params["api"][0]
+        if major != API[0]:
+            raise CallError(
+                "api_mismatch",
+                f"The till speaks version {major} of this interface, the terminal {API[0]}.",
+            )
+        connection.client = params["client"]
+        connection.greeted = True
+        connection.errors_as_text = params["errors"] == "text"
+        return self._device.greeting()
+
+    def _subscribe(self, params: Params, connection: Connection) -> Params:
+        events = self._device.events
+        begin = events.subscribe(
+            connection, params["since"], params["topics"], self._device.open_objects
+        )
+        asyncio.get_running_loop().call_soon(begin)
+        return {"epoch": events.epoch, "seq": events.seq}
+
+    async def _wait(self, thing: Payment | Refund, params: Params) -> Params:
+        """Until the object is what the caller waits for, or the time is over."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + params["timeout_s"]
+        while True:
+            told = self._shell.view(thing)
+            left_s = ends_s - loop.time()
+            if left_s <= 0 or _is_awaited(told, params["revision"]):
+                return told
+            await self._shell.changed(thing, left_s)
+
+    def _list_queue(self, params: Params) -> Params:
+        owing = self._ledger.owing()
+        owing.sort(key=lambda one: (one.lane.window_closes_s, one.payment))
+        page, cursor = self._lookup.page(params, owing)
+        now_ms, now_s = self._shell.now_ms(), self._shell.now_s()
+        views = self._device.views
+        return {"entries": [views.entry(one, now_ms, now_s) for one in page], "next": cursor}
+
+    def _flush(self) -> Params:
+        self._device.flusher.flush()
+        return self._list_queue({"limit": limits.LIST_MAX, "cursor": None})
+
+
+def _is_awaited(told: Params, revision: int | None) -> bool:
+    if revision is not None:
+        return bool(told["revision"] > revision)
+    return bool(told["decided"] or told["state"] == payment.APPROVED)

@@ -1,0 +1,113 @@
+"""The calls about paper: receipts, the till's own documents, jobs, the printer's status."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from tilld_core.ledger import Job
+from tilld_core.messages import CallError
+from tilld_daemon.lookup import differs, kind_of, object_id
+from tilld_daemon.printing import JOB_NEEDS_BYTES
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from tilld_core.payment import Payment
+    from tilld_core.refund import Refund
+    from tilld_daemon.device import Device
+    from tilld_daemon.lookup import Lookup
+
+    Params = dict[str, Any]
+
+
+class PaperCalls:
+    """``admission`` is shared with the other calls that take keys."""
+
+    def __init__(self, device: Device, lookup: Lookup, admission: asyncio.Lock) -> None:
+        self._device = device
+        self._shell = device.shell
+        self._ledger = device.ledger
+        self._lookup = lookup
+        self._admission = admission
+
+    async def print_receipt(self, params: Params) -> Params:
+        subject = self._subject(params)
+        receipts = self._device.receipts
+        receipts.check(subject)
+        body = f"receipt {object_id(subject)} {params['copies'] or 1}"
+        return await self._new_job(
+            params["key"],
+            object_id(subject),
+            body,
+            lambda: receipts.document(subject),
+            params["copies"] or 1,
+        )
+
+    async def print(self, params: Params) -> Params:
+        document = params["document"]
+        packed: bytes = msgpack.packb(document)
+        digest = hashlib.blake2b(packed, digest_size=16).hexdigest()
+        return await self._new_job(params["key"], "", f"document {digest}", lambda: document, 1)
+
+    async def _new_job(
+        self,
+        key: str,
+        of: str,
+        body: str,
+        document: Callable[[], list[dict[str, Any]]],
+        copies: int,
+    ) -> Params:
+        printing = self._device.printing
+        if printing is None:
+            raise CallError("no_printer")
+        async with self._admission:
+            known = self._ledger.keys.get(key)
+            if isinstance(known, Job):
+                if known.body != body:
+                    raise CallError("key_mismatch", differs(["document"]), ["document"])
+                return self._device.views.job(known)
+            if known is not None:
+                raise CallError("key_used", f"This key belongs to a {kind_of(known)}.")
+            if printing.is_full:
+                raise CallError("too_many", "Too many print jobs are waiting.")
+            job = Job(self._device.new_job_id(), key, of, body, self._shell.now_s())
+            if not await self._device.journal.reserve(job.job, JOB_NEEDS_BYTES):
+                raise CallError("journal_full")
+            self._ledger.add_job(job)
+        self._device.job_changed(job)
+        self._shell.start_soon(printing.run(job, document, copies))
+        return self._device.views.job(job)
+
+    async def job(self, params: Params) -> Params:
+        job = self._lookup.known(params, "job", Job, self._ledger.jobs.get)
+        if self._device.printing is not None:
+            await self._device.printing.ended(job, params["timeout_s"] or 0)
+        return self._device.views.job(job)
+
+    async def status(self) -> Params:
+        if self._device.printing is None:
+            raise CallError("no_printer")
+        return await self._device.printing.status()
+
+    def get_receipt(self, params: Params) -> Params:
+        subject = self._subject(params)
+        self._device.receipts.check(subject)
+        return self._device.receipts.shown(subject)
+
+    def _subject(self, params: Params) -> Payment | Refund:
+        if (params["payment"] is None) == (params["refund"] is None):
+            raise CallError(
+                "bad_param", "Name either the payment or the refund.", ["payment", "refund"]
+            )
+        found: Payment | Refund | None = (
+            self._ledger.find_payment(params["payment"])
+            if params["payment"] is not None
+            else self._ledger.refunds.get(params["refund"])
+        )
+        if found is None:
+            raise CallError("not_found")
+        return found

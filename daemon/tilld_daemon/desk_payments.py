@@ -1,0 +1,220 @@
+"""The calls about payments: start, acknowledge, cancel, list (till_socket.md §2 and §3)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from tilld_core import limits, payment
+from tilld_core.ledger import PAYMENT_NEEDS_BYTES
+from tilld_core.messages import CallError
+from tilld_core.payment import Payment
+from tilld_daemon.lookup import amount_of, differs, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tilld_daemon.device import Device
+    from tilld_daemon.lookup import Lookup
+    from tilld_daemon.till_socket import Connection
+
+    Params = dict[str, Any]
+
+# A gateway that was found closed is tried again before a payment is refused for it, so that
+# a network that has just come back is not held against the next customer.
+LOOKED_LATELY_MS = 500
+LOOK_AGAIN_S = 1.5
+CLOSED_KEY_NEEDS_BYTES = 1024
+
+
+class PaymentCalls:
+    """``admission`` is held while a key is looked up and taken, so that no two calls take it."""
+
+    def __init__(self, device: Device, lookup: Lookup, admission: asyncio.Lock) -> None:
+        self._device = device
+        self._shell = device.shell
+        self._ledger = device.ledger
+        self._lookup = lookup
+        self._admission = admission
+        self._naming: dict[str, set[Connection]] = {}
+
+    def find(self, params: Params, connection: Connection) -> Payment:
+        """What a call names, by id or key."""
+        found = self._lookup.payment(params)
+        self.name(found, connection)
+        return found
+
+    def name(self, named: Payment, connection: Connection) -> None:
+        """A waiting payment lives as long as an open connection has named it."""
+        if named.state == payment.WAITING:
+            self._naming.setdefault(named.payment, set()).add(connection)
+
+    def left(self, connection: Connection) -> None:
+        """A connection ended: what only it waited for is given up soon."""
+        for named, by in list(self._naming.items()):
+            if connection in by:
+                by.discard(connection)
+                if not by:
+                    after_s = self._shell.timing.till_left_after_ms / 1000
+                    asyncio.get_running_loop().call_later(after_s, self._abandon, named)
+
+    async def start(self, params: Params, connection: Connection) -> Params:
+        async with self._admission:
+            known = self._ledger.keys.get(params["key"])
+            if known is None:
+                known = await self._admit(params)
+            elif not isinstance(known, Payment):
+                raise CallError("key_used", f"This key belongs to a {kind_of(known)}.")
+            else:
+                _same_payment(known, params)
+        self.name(known, connection)
+        return self._shell.view(known)
+
+    async def _admit(self, params: Params) -> Payment:
+        """A new payment, recorded; or the reason why there can be none, with nothing changed."""
+        currency, value = amount_of(params["amount"])
+        if params["by"] == "order_code":
+            raise CallError("bad_param", "Order codes are not in this version.", ["by"])
+        code = params["code"]
+        if code is not None:
+            refusal = self._device.codes.refusal(code)
+            if refusal:
+                raise CallError("bad_code", f"Not accepted: {refusal}.", ["code"])
+        await self._check_ready(with_code=code is not None)
+        self._check_order(params)
+        if code is None:
+            self._check_scanner()
+        new = Payment(
+            payment=self._shell.new_id(value),
+            key=params["key"],
+            order_ref=params["order_ref"],
+            currency=currency,
+            amount_minor=value,
+            created_at_s=self._shell.now_s(),
+            split=bool(params["split"]),
+            description=params["description"] or "",
+            scan_timeout_ms=(params["scan_timeout_s"] or limits.SCAN_TIMEOUT_DEFAULT_S) * 1000,
+        )
+        if not await self._device.journal.reserve(new.payment, PAYMENT_NEEDS_BYTES):
+            raise CallError("journal_full")
+        await self._begin(new, code)
+        return new
+
+    async def _begin(self, new: Payment, code: str | None) -> None:
+        self._ledger.add_payment(new)
+        self._ledger.moved(new)
+        if code is None:
+            self._device.arm()
+            await self._shell.happen(new, "start")
+        else:
+            self._device.codes.use(code, new.payment)
+            await self._shell.happen(new, "start with code", {"code": code})
+
+    async def _check_ready(self, with_code: bool) -> None:
+        """Refuses when something observed stands in the way (till_socket.md §3)."""
+        if self._device.journal.fault is not None:
+            raise CallError("storage", "The terminal's storage does not work; it takes no payment.")
+        health = self._device.health
+        closed = any(block["code"] == "no_gateway" for block in health.blocks())
+        if closed and not health.way_looked_at_since(LOOKED_LATELY_MS):
+            await self._device.look_upstream(LOOK_AGAIN_S)
+        # a till that reads the code itself needs no scanner
+        blocks = health.blocks(but=("scanner",) if with_code else ())
+        if blocks:
+            raise CallError("not_ready", " ".join(block["message"] for block in blocks))
+
+    def _check_order(self, params: Params) -> None:
+        undecided, paid = self._ledger.order_is(params["order_ref"])
+        if undecided is not None:
+            raise CallError("order_busy", payment=undecided.payment)
+        if paid is not None and not params["split"]:
+            raise CallError("order_paid", payment=paid.payment)
+        if len(self._ledger.unsettled) >= limits.OPEN_PAYMENTS_MAX:
+            raise CallError(
+                "too_many", f"{limits.OPEN_PAYMENTS_MAX} payments are not settled upstream yet."
+            )
+
+    def _check_scanner(self) -> None:
+        if not self._device.has_scanner:
+            raise CallError("no_scanner")
+        waiting = self._ledger.waiting_for_code()
+        if waiting is not None:
+            left_ms = (waiting.deadline_ms or 0) - self._shell.now_ms()
+            raise CallError(
+                "scanner_busy",
+                f"Order {waiting.order_ref} waits for its code, {max(0, left_ms) // 1000} s more.",
+                payment=waiting.payment,
+            )
+
+    async def acknowledge(self, params: Params, connection: Connection) -> Params:
+        approved = self.find(params, connection)
+        await self._shell.acknowledge(approved)
+        return self._shell.view(approved)
+
+    async def cancel(self, params: Params, connection: Connection) -> Params:
+        async with self._admission:
+            known = params["payment"] is not None or params["key"] in self._ledger.keys
+            if not known and params["key"] is not None:
+                return self._shell.view(await self._close_key(params["key"]))
+        unwanted = self.find(params, connection)
+        await self._shell.cancel(unwanted)
+        return self._shell.view(unwanted)
+
+    async def _close_key(self, key: str) -> Payment:
+        """A cancel that overtook its start: the key can never pay (till_socket.md §3)."""
+        name = "closed" + hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+        closed = Payment(name, key, "", "", 0, self._shell.now_s())
+        if not await self._device.journal.reserve(closed.payment, CLOSED_KEY_NEEDS_BYTES):
+            raise CallError("journal_full")
+        self._ledger.add_payment(closed)
+        await self._shell.happen(closed, "close key")
+        return closed
+
+    def _abandon(self, named: str) -> None:
+        if self._naming.get(named):
+            return
+        self._naming.pop(named, None)
+        waiting = self._ledger.payments.get(named)
+        if waiting is not None:
+            self._shell.start_soon(self._shell.leave(waiting))
+
+    def list(self, params: Params) -> Params:
+        if params["order_ref"] is not None:
+            things: Iterable[Payment] = self._ledger.orders.get(params["order_ref"], ())
+        else:
+            things = self._ledger.payments.values()
+        wanted = params["open"]
+        if wanted is not None:
+            # open: undecided, owing, or paid without anybody having heard it yet
+            things = [one for one in things if _is_open(one) is wanted]
+        if params["period"] not in (None, 1):
+            things = []
+        newest_first = sorted(things, key=lambda one: one.created_at_s, reverse=True)
+        page, cursor = self._lookup.page(params, newest_first)
+        return {"payments": [self._shell.view(one) for one in page], "next": cursor}
+
+
+def _is_open(one: Payment) -> bool:
+    return one.state not in payment.SETTLED or (one.state == payment.PAID and not one.heard)
+
+
+def _same_payment(known: Payment, params: Params) -> None:
+    """Same key, same body: the same payment; a closed key takes any body (till_socket.md §3)."""
+    if not known.currency:
+        return
+    asked = {
+        "order_ref": params["order_ref"],
+        "amount": (params["amount"]["currency"], params["amount"]["value"]),
+        "by": params["by"] or "customer_code",
+        "split": bool(params["split"]),
+    }
+    was = {
+        "order_ref": known.order_ref,
+        "amount": (known.currency, known.amount_minor),
+        "by": known.by,
+        "split": known.split,
+    }
+    differing = [name for name in asked if asked[name] != was[name]]
+    if differing:
+        raise CallError("key_mismatch", differs(differing), differing, known.payment)

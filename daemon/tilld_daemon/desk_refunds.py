@@ -1,0 +1,111 @@
+"""The calls about refunds (till_socket.md §2 and §3, rules.md §4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tilld_core import money, payment, refund
+from tilld_core.ledger import REFUND_NEEDS_BYTES
+from tilld_core.messages import CallError
+from tilld_core.refund import Refund
+from tilld_daemon.lookup import amount_of, differs, kind_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+
+    from tilld_core.payment import Payment
+    from tilld_daemon.device import Device
+    from tilld_daemon.lookup import Lookup
+
+    Params = dict[str, Any]
+
+
+class RefundCalls:
+    """``admission`` is shared with the other calls that take keys."""
+
+    def __init__(self, device: Device, lookup: Lookup, admission: asyncio.Lock) -> None:
+        self._device = device
+        self._shell = device.shell
+        self._ledger = device.ledger
+        self._lookup = lookup
+        self._admission = admission
+
+    async def start(self, params: Params) -> Params:
+        async with self._admission:
+            known = self._ledger.keys.get(params["key"])
+            if isinstance(known, Refund):
+                self._same_refund(known, params)
+                return self._shell.view(known)
+            if known is not None:
+                raise CallError("key_used", f"This key belongs to a {kind_of(known)}.")
+            paid = self._refundable(params)
+            new = self._new_refund(paid, params)
+            if self._device.journal.fault is not None:
+                raise CallError("storage")
+            if not await self._device.journal.reserve(new.refund, REFUND_NEEDS_BYTES):
+                raise CallError("journal_full")
+            self._ledger.add_refund(new)
+            await self._shell.happen(new, "start")
+        return self._shell.view(new)
+
+    def _refundable(self, params: Params) -> Payment:
+        by = {"payment": params["payment"], "key": params["payment_key"]}
+        paid = self._lookup.payment(by)
+        if paid.state != payment.PAID:
+            raise CallError(
+                "not_paid",
+                "The payment is not paid, so there is nothing to refund.",
+                None,
+                paid.payment,
+            )
+        return paid
+
+    def _new_refund(self, paid: Payment, params: Params) -> Refund:
+        left_minor = paid.amount_minor - self._ledger.refund_claims_minor(paid)
+        currency, value = paid.currency, left_minor
+        if params["amount"] is not None:
+            currency, value = amount_of(params["amount"])
+        if currency != paid.currency:
+            raise CallError("bad_param", f"The payment was in {paid.currency}.", ["amount"])
+        if value > left_minor or value <= 0:
+            raise CallError(
+                "refund_exceeds",
+                f"{money.show(paid.currency, left_minor)} are left to refund.",
+                payment=paid.payment,
+            )
+        return Refund(
+            refund=self._shell.new_id(value, for_refund=True),
+            key=params["key"],
+            payment=paid.payment,
+            antom_payment_id=paid.antom_payment_id,
+            currency=currency,
+            amount_minor=value,
+            created_at_s=self._shell.now_s(),
+            why=params["reason"] or "",
+        )
+
+    def _same_refund(self, known: Refund, params: Params) -> None:
+        """The key's earlier refund, if the call asks for the same one."""
+        paid = self._ledger.payments.get(known.payment)
+        differing = []
+        if params["payment"] not in (None, known.payment, known.antom_payment_id):
+            differing.append("payment")
+        if params["payment_key"] is not None and (not paid or params["payment_key"] != paid.key):
+            differing.append("payment_key")
+        asked = params["amount"]
+        if asked and (asked["currency"], asked["value"]) != (known.currency, known.amount_minor):
+            differing.append("amount")
+        if differing:
+            raise CallError("key_mismatch", differs(differing), differing)
+
+    def list(self, params: Params) -> Params:
+        things: Iterable[Refund] = self._ledger.refunds.values()
+        if params["payment"] is not None:
+            paid = self._ledger.find_payment(params["payment"])
+            things = self._ledger.refunds_of(paid) if paid else ()
+        if params["open"] is not None:
+            things = [one for one in things if (one.state in refund.OPEN) is params["open"]]
+        newest_first = sorted(things, key=lambda one: one.created_at_s, reverse=True)
+        page, cursor = self._lookup.page(params, newest_first)
+        return {"refunds": [self._shell.view(one) for one in page], "next": cursor}

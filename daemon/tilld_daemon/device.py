@@ -1,0 +1,419 @@
+"""The device put together: what is opened when, and what hears of what.
+
+First what the till socket needs (settings, journal, ledger), then the socket answers, then the
+rest loads: keys and TLS, the scanner, the printer, the network's watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgpack
+
+from tilld_core import civil, payment
+from tilld_core import journal as codec
+from tilld_core.ledger import BadRecord, Job, Ledger, entry_of
+from tilld_core.messages import API
+from tilld_daemon import VERSION
+from tilld_daemon.events import Events
+from tilld_daemon.flusher import Flusher
+from tilld_daemon.health import Health
+from tilld_daemon.journal import Journal
+from tilld_daemon.printing import Printing
+from tilld_daemon.receipts import Receipts
+from tilld_daemon.scanning import Codes, ScannerThread
+from tilld_daemon.shell import Shell
+from tilld_daemon.storage_thread import StorageThread
+from tilld_daemon.store import Store
+from tilld_daemon.upstream import Upstream
+from tilld_daemon.views import Views
+from tilld_hal import catalogue
+from tilld_hal.errors import HalError, StorageFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tilld_antom.client import Antom
+    from tilld_core.payment import Payment
+    from tilld_core.refund import Refund
+    from tilld_daemon.settings import Settings
+    from tilld_hal.network import Network
+    from tilld_hal.scanner import Scan
+    from tilld_hal.storage import Storage
+
+log = logging.getLogger("tilld")
+
+RECENT_S = 3600  # decided so lately is told again after a gap (till_socket.md §5)
+LOOK_UPSTREAM_EVERY_S = 3.0  # while the way to Antom is found closed
+FEATURES = ["payment", "refund", "receipt", "printer", "queue", "events", "explain"]
+
+
+class Unwritable:
+    """A storage that has failed: read as it is, and nothing is written to it any more (I21)."""
+
+    def __init__(self, device: Storage) -> None:
+        self._device = device
+        self.segment_size = device.segment_size
+
+    def read(self, segment: int, offset: int, size: int) -> bytes:
+        return self._device.read(segment, offset, size)
+
+    def write(self, segment: int, offset: int, data: bytes) -> None:
+        """Repairs wait for a storage that works."""
+
+    def flush(self, segment: int) -> None:
+        """See ``write``."""
+
+    def close(self) -> None:
+        self._device.close()
+
+
+class Device:
+    """``faulted`` hears of the first storage fault of this life; ``bug`` of what must not happen.
+
+    ``after_fault`` says that the last life ended with a storage fault.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        faulted: Callable[[], None],
+        bug: Callable[[BaseException], None],
+        after_fault: bool,
+    ) -> None:
+        self.settings = settings
+        self.stopping = False
+        self.fatal = bug
+        self._faulted = faulted
+        self._bug = bug
+        self._after_fault = after_fault
+        self.clock = catalogue.open_driver("clock", settings.clock.driver, settings.clock.settings)
+        self.ledger = Ledger()
+        self.views = Views(self.ledger, settings.offset_min)
+        self.events = Events(secrets.randbits(52), self._now_text)
+        self.health = Health(self.clock.monotonic_ms, self._health_changed)
+        self.has_scanner = False
+        self._storage = catalogue.open_driver(
+            "storage", settings.storage.driver, settings.storage.settings
+        )
+        self._store, fault = self._recover()
+        self._loop = loop = asyncio.get_running_loop()
+        self._storage_thread = StorageThread(loop)
+        self.journal = Journal(
+            self._store, self._storage_thread, self._live, self._storage_failed, fault
+        )
+        self.shell = Shell(
+            self.ledger,
+            self.views,
+            self.journal,
+            self.clock,
+            settings.timing,
+            self.events,
+            settings.terminal.number,
+            settings.till.acknowledge == "auto",
+            bug,
+        )
+        self.shell.flusher = self.flusher = Flusher(
+            self._owed, self._attempt, self.shell.now_ms, self.shell.now_s
+        )
+        self.shell.upstream = self.upstream = Upstream(
+            self._build_antom,
+            settings.timing,
+            self.views.time,
+            lambda: self.shell.now_s() if self.clock.trusted() else None,
+            self.health.way,
+        )
+        self.codes = Codes(
+            settings.code, settings.timing.same_code_within_ms, self.clock.monotonic_ms
+        )
+        self.receipts = Receipts(
+            self.ledger,
+            settings.receipt,
+            settings.terminal.number,
+            settings.offset_min,
+            self.clock.trusted,
+            Path(settings.receipt.logo).read_bytes() if settings.receipt.logo else b"",
+        )
+        self.printing = self._printing() if settings.printer.driver else None
+        self._scanner: ScannerThread | None = None
+        self._network: Network | None = None
+
+    # Recovery.
+
+    def _recover(self) -> tuple[Store, StorageFault | None]:
+        """The journal's records into the ledger; what can't be read is said and never guessed."""
+        store = Store(self._storage, unpack=msgpack.unpackb)
+        fault = None
+        try:
+            found = store.recover()
+        except StorageFault as error:
+            log.error("the journal can be read, not written: %s", error.reason)
+            fault = error
+            store = Store(Unwritable(self._storage), unpack=msgpack.unpackb)
+            found = store.recover()
+        for entry in found.records:
+            self.ledger.replay(entry)
+        self._salvage(found.salvaged)
+        if found.verdict == codec.DAMAGED:
+            log.error("the journal is damaged: %s", found.damage)
+            fault = fault or StorageFault(f"the journal is damaged: {found.damage}", "EBADMSG")
+        for job in self.ledger.jobs.values():
+            if job.state == "sent":
+                job.state = "unknown"
+                job.reason = "The terminal restarted while it was printing."
+        self.clock.advance_wall(self.ledger.latest_s * 1000)
+        return store, fault
+
+    def _salvage(self, entries: list[Any]) -> None:
+        for entry in entries:
+            try:
+                self.ledger.replay(entry)
+            except BadRecord as error:
+                log.error("behind the damage: %s", error)
+
+    async def wake(self) -> None:
+        """What the last life left open is taken up again, before the first till is heard."""
+        if self.journal.fault is not None:
+            self.health.block("storage", self.journal.fault.reason)
+        elif not self.ledger.device:
+            self.ledger.device = secrets.token_hex(8)
+            await self.journal.note([["device", self.ledger.device]])
+        await self.shell.resume()
+
+    def load_the_rest(self) -> None:
+        """After the till socket answers."""
+        self.shell.start_soon(self._load_upstream())
+        if self.settings.scanner.driver:
+            self._start_scanner()
+        if self.printing is not None:
+            self.shell.start_soon(self.printing.warm())
+        if self.settings.network.driver:
+            threading.Thread(target=self._watch_network, name="network", daemon=True).start()
+
+    def close(self) -> None:
+        """Nothing is lost by stopping at any moment; this lets the flash finish what it does."""
+        self.stopping = True
+        self._storage_thread.close(timeout_s=5.0)
+        self._storage.close()
+
+    # The journal.
+
+    def _live(self) -> list[list[Any]]:
+        self.ledger.forget(self.shell.now_s())
+        return self.ledger.snapshot()
+
+    def _storage_failed(self, fault: StorageFault) -> None:
+        """A decision may or may not be on flash: only a new life, which reads it, knows (§3)."""
+        log.error("the storage failed: %s", fault.reason)
+        self.health.block("storage", fault.reason)
+        self.events.announce(
+            "attention", {"message": f"The terminal's storage failed: {fault.reason}"}
+        )
+        if not self._after_fault:
+            self._faulted()
+
+    def heard(self, paid: str) -> None:
+        """A living connection was told of this PAID; kept with the next note."""
+        known = self.ledger.payments.get(paid)
+        if known is not None and known.state == payment.PAID and not known.heard:
+            known.heard = True
+            self.shell.start_soon(self._mark_heard(known))
+
+    async def _mark_heard(self, known: Payment) -> None:
+        try:
+            await self.journal.mark([entry_of("heard", known)])
+        except StorageFault as fault:
+            log.warning("that %s was heard could not be recorded: %s", known.payment, fault.reason)
+
+    # Upstream.
+
+    def _build_antom(self) -> Antom:
+        from tilld_daemon.direct import build
+
+        return build(self.settings, self.clock)
+
+    async def _load_upstream(self) -> None:
+        try:
+            await self.upstream.load()
+        except (ValueError, OSError) as error:  # settings that only loading the keys can check
+            self.fatal(error)
+            return
+        if not await self.upstream.open_ahead():
+            self._look_again_later()
+
+    async def look_upstream(self, timeout_s: float) -> None:
+        """Looks whether the way to Antom is open now, for at most so long."""
+        await asyncio.wait((asyncio.ensure_future(self.upstream.open_ahead()),), timeout=timeout_s)
+
+    def _look_again_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(LOOK_UPSTREAM_EVERY_S, lambda: self.shell.start_soon(self._look_again()))
+
+    async def _look_again(self) -> None:
+        if self.health.ready() == "yes" or await self.upstream.open_ahead():
+            self.flusher.flush()
+        else:
+            self._look_again_later()
+
+    def _owed(self) -> list[Payment | Refund]:
+        cancels = [one for one in self.ledger.owing() if one.state in payment.OWING]
+        return [*cancels, *self.ledger.open_refunds()]
+
+    def _attempt(self, thing: Payment | Refund) -> None:
+        self.shell.start_soon(self.shell.happen(thing, "try"))
+
+    # The scanner.
+
+    def _start_scanner(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._scanner = ScannerThread(
+            self.settings.scanner, loop, self._scanned, self._scanner_there
+        )
+        self._scanner.start()
+
+    def arm(self) -> None:
+        """A payment waits for its code: old scans are dropped, the connection opened ahead."""
+        if self._scanner is not None:
+            self._scanner.arm()
+        self.shell.start_soon(self.upstream.open_ahead())
+
+    def _scanner_there(self, why_not: str) -> None:
+        self.has_scanner = not why_not
+        if why_not:
+            self.health.block("scanner", why_not)
+        else:
+            self.health.unblock("scanner")
+
+    def _scanned(self, scan: Scan) -> None:
+        waiting = self.ledger.waiting_for_code()
+        if waiting is None:
+            log.info("a scan came while nothing waited for one: %r", scan)
+            return
+        refusal = self.codes.refusal(scan.data)
+        if refusal:
+            self.shell.prompt(waiting, f"Scan again: {refusal}.")
+            return
+        self.codes.use(scan.data, waiting.payment)
+        self.shell.start_soon(self.shell.scan(waiting, scan.data))
+
+    # The printer.
+
+    def _printing(self) -> Printing:
+        return Printing(
+            self.settings.printer, self.ledger, self.journal, self.job_changed, lambda why: None
+        )
+
+    def job_changed(self, job: Job) -> None:
+        self.events.announce("job.changed", {"job": self.views.job(job)})
+
+    def new_job_id(self) -> str:
+        return "job" + secrets.token_hex(10)
+
+    # The network.
+
+    def _watch_network(self) -> None:
+        """In its own thread: every change is told to the event loop."""
+        device = self.settings.network
+        given = dict(device.settings)
+        if device.driver == "linux" and _is_loopback(self.settings.upstream.url):
+            given.setdefault("loopback", True)
+        try:
+            network: Network = catalogue.open_driver("network", device.driver, given)
+            self._network = network
+            self._say(self._network_is, network.state().link)
+            while not self.stopping:
+                state = network.watch(None)
+                if state is not None:
+                    self._say(self._network_is, state.link)
+        except HalError as error:
+            log.warning("network: %s", error.reason)
+
+    def _say(self, whom: Callable[..., object], what: object) -> None:
+        self._loop.call_soon_threadsafe(whom, what)
+
+    def _network_is(self, link: str) -> None:
+        if link == "no":
+            self.health.block("no_link")
+            return
+        self.health.unblock("no_link")
+        self.flusher.flush()
+
+    # What tills are told about the device.
+
+    def greeting(self) -> dict[str, Any]:
+        unheard = [p.payment for p in self.ledger.unheard()]
+        return {
+            "device": self.ledger.device,
+            "terminal": self.settings.terminal.number,
+            "version": VERSION,
+            "api": list(API),
+            "features": FEATURES,
+            "mode": self.settings.terminal.mode,
+            **self.health.report(),
+            "unheard": unheard,
+            "epoch": self.events.epoch,
+            "last_seq": self.events.seq,
+        }
+
+    def info(self) -> dict[str, Any]:
+        drivers = {}
+        for kind in catalogue.KINDS:
+            name = getattr(self.settings, kind).driver
+            if name:
+                drivers[kind] = {"driver": name, "maturity": catalogue.maturity(kind, name)[0]}
+        return {
+            "device": self.ledger.device,
+            "terminal": self.settings.terminal.number,
+            "version": VERSION,
+            "api": list(API),
+            "mode": self.settings.terminal.mode,
+            "model": self.settings.upstream.model,
+            "pid": os.getpid(),
+            "drivers": drivers,
+        }
+
+    def health_report(self) -> dict[str, Any]:
+        counts = self._store.counts
+        return {
+            **self.health.report(),
+            "owed": len(self.ledger.owing()),
+            "scanner": "yes" if self.has_scanner else "no",
+            "clock_set": "yes" if self.clock.trusted() else "no",
+            "storage": {
+                "room_bytes": self._store.room_bytes,
+                "flushes": counts.flushes,
+                "written_bytes": counts.bytes,
+            },
+        }
+
+    def open_objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
+        """What a till must know after a gap: open, unsettled, or decided in the last hour."""
+        since_s = self.shell.now_s() - RECENT_S
+        for one in self.ledger.payments.values():
+            if one.state not in payment.SETTLED or one.decided_at_s >= since_s:
+                yield "payment.changed", {"payment": self.shell.view(one)}
+        for returned in self.ledger.refunds.values():
+            if not returned.decided_at_s or returned.decided_at_s >= since_s:
+                yield "refund.changed", {"refund": self.shell.view(returned)}
+        for job in self.ledger.jobs.values():
+            if job.created_at_s >= since_s:
+                yield "job.changed", {"job": self.views.job(job)}
+
+    def _health_changed(self) -> None:
+        self.events.announce("device.changed", self.health.report())
+
+    def _now_text(self) -> str:
+        now_s = self.clock.wall_ms() // 1000
+        return civil.rfc3339(now_s, self.settings.offset_min(now_s))
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")

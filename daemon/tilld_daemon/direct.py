@@ -1,0 +1,60 @@
+"""The model `direct`: the device holds the merchant's key and speaks to Antom itself.
+
+Imported when the till socket answers already: keys, TLS and cryptography are slow to load.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tilld_antom.client import Account, Antom
+from tilld_antom.requests import Merchant
+from tilld_antom.signing import BadKey, Signer
+from tilld_daemon.settings import SettingsError
+from tilld_urequests import Session
+
+if TYPE_CHECKING:
+    from tilld_daemon.settings import Settings
+    from tilld_hal.clock import Clock
+
+IDLE_CONNECTIONS = 4
+
+
+def build(settings: Settings, clock: Clock) -> Antom:
+    """The client, keys loaded. Raises SettingsError for a key or certificate that is none."""
+    upstream = settings.upstream
+    try:
+        signer = Signer(
+            Path(upstream.merchant_key_file).read_text(),
+            Path(upstream.antom_key_file).read_text(),
+            str(upstream.key_version),
+        )
+    except BadKey as error:
+        raise SettingsError(settings.path, 0, "upstream", "", str(error)) from error
+    token = Path(upstream.agent_token_file).read_text().strip() if upstream.agent_token_file else ""
+    account = Account(
+        base_url=upstream.url,
+        client_id=upstream.client_id,
+        path_prefix=upstream.path_prefix,
+        agent_token=token,
+        f_is_unknown=upstream.f_is_unknown,
+    )
+    session = Session(ca_file=upstream.ca_file or None, max_idle=IDLE_CONNECTIONS)
+    return Antom(session, account, _merchant(settings), signer, clock.wall_ms)
+
+
+def _merchant(settings: Settings) -> Merchant:
+    merchant, upstream = settings.merchant, settings.upstream
+    return Merchant(
+        terminal=settings.terminal.number,
+        merchant_id=merchant.id,
+        name=merchant.name,
+        mcc=merchant.mcc,
+        store_id=merchant.store_id,
+        store_name=merchant.store_name,
+        region=merchant.region,
+        account_id=upstream.merchant_account_id,
+        settlement_currency=upstream.settlement_currency,
+        notify_url=upstream.notify_url,
+    )

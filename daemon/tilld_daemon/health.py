@@ -1,0 +1,88 @@
+"""Whether the terminal can take a payment now, and what stands in the way.
+
+Every block is something that was observed: on the way to Antom, in the network, in a device.
+What has not been observed yet is "unknown", and unknown is tried (till_socket.md §3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tilld_core.messages import BLOCKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SENTENCES = dict(BLOCKS)
+
+
+class Health:
+    """``changed()`` is called when the answer to `ready` or the list of blocks changes."""
+
+    def __init__(self, now_ms: Callable[[], int], changed: Callable[[], None]) -> None:
+        self._now_ms = now_ms
+        self._changed = changed
+        self._blocks: dict[str, str] = {}
+        self._degraded: dict[str, str] = {}
+        self._way_is_open = False
+        self._looked_ms: int | None = None
+
+    def ready(self) -> str:
+        if self._blocks:
+            return "no"
+        return "yes" if self._way_is_open else "unknown"
+
+    def blocks(self, but: tuple[str, ...] = ()) -> list[dict[str, str]]:
+        """What stands in the way, each ``{code, message}``, without the codes in ``but``."""
+        return [
+            {"code": code, "message": message}
+            for code, message in sorted(self._blocks.items())
+            if code not in but
+        ]
+
+    def degraded(self) -> list[dict[str, str]]:
+        """What does not work and stops no payment."""
+        return [{"code": code, "message": text} for code, text in sorted(self._degraded.items())]
+
+    def block(self, code: str, why: str = "") -> None:
+        """``why`` adds what was seen, in words for people."""
+        sentence = _SENTENCES[code]
+        self._set(self._blocks, code, f"{sentence} ({why})" if why else sentence)
+
+    def unblock(self, code: str) -> None:
+        self._clear(self._blocks, code)
+
+    def degrade(self, code: str, message: str) -> None:
+        self._set(self._degraded, code, message)
+
+    def recover(self, code: str) -> None:
+        self._clear(self._degraded, code)
+
+    def way(self, obstacle: str) -> None:
+        """A call upstream was answered ("") or could not be made."""
+        before = self.ready()
+        self._looked_ms = self._now_ms()
+        self._way_is_open = not obstacle
+        if obstacle:
+            self.block("no_gateway", obstacle)
+        else:
+            self.unblock("no_gateway")
+        if self.ready() != before:
+            self._changed()
+
+    def way_looked_at_since(self, before_ms: int) -> bool:
+        """Was the way to Antom observed within the last ``before_ms``?"""
+        return self._looked_ms is not None and self._now_ms() - self._looked_ms <= before_ms
+
+    def report(self) -> dict[str, Any]:
+        return {"ready": self.ready(), "blocks": self.blocks(), "degraded": self.degraded()}
+
+    def _set(self, where: dict[str, str], code: str, message: str) -> None:
+        new = code not in where
+        where[code] = message
+        if new:
+            self._changed()
+
+    def _clear(self, where: dict[str, str], code: str) -> None:
+        if where.pop(code, None) is not None:
+            self._changed()

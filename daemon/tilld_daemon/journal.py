@@ -1,0 +1,102 @@
+"""The journal as the event loop sees it: notes that are durable when awaited, and reserved room.
+
+All work is done by the storage thread in the order asked. What a payment may still have to
+write is reserved when it is accepted (I22), by its id, and given back when it is settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tilld_daemon.store import JournalFull
+from tilld_hal.errors import StorageFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tilld_core.ledger import Entry
+    from tilld_daemon.storage_thread import StorageThread
+    from tilld_daemon.store import Store
+
+log = logging.getLogger("tilld.journal")
+
+
+class Journal:
+    """``live()`` gives the records that must be kept; ``failed(fault)`` hears of the first fault.
+
+    ``fault`` is that of a storage which could only be read when it was opened.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        thread: StorageThread,
+        live: Callable[[], list[Entry]],
+        failed: Callable[[StorageFault], None],
+        fault: StorageFault | None,
+    ) -> None:
+        self._store = store
+        self._thread = thread
+        self._live = live
+        self._failed = failed
+        self._turn = asyncio.Lock()  # a snapshot and the notes around it keep their order
+        self._reserved: dict[str, int] = {}
+        self._fault = fault
+
+    @property
+    def fault(self) -> StorageFault | None:
+        """What the storage said when it failed; nothing is written any more then (I21)."""
+        return self._fault
+
+    async def note(self, entries: list[Entry], of: str = "") -> None:
+        """Durable when it returns. Raises StorageFault: the records may or may not be on flash."""
+        async with self._turn:
+            cost = min(self._store.cost_bytes(entries), self._reserved.get(of, 0))
+            if cost:
+                self._reserved[of] -= cost
+            await self._ask(lambda: self._store.append(entries, reserved=cost))
+            await self._make_room()
+
+    async def mark(self, entries: list[Entry]) -> None:
+        """Survives the death of the process at once, a power cut from the next note on."""
+        async with self._turn:
+            await self._ask(lambda: self._store.mark(entries))
+
+    async def reserve(self, of: str, size: int) -> bool:
+        """Keeps room for all that ``of`` may need; False when there is none (I22)."""
+        async with self._turn:
+            live = self._live() if self._store.room_bytes < size else []
+            try:
+                await self._ask(lambda: self._store.reserve(size, (lambda: live) if live else None))
+            except JournalFull:
+                return False
+            self._reserved[of] = self._reserved.get(of, 0) + size
+            return True
+
+    async def reserve_again(self, of: str, size: int) -> None:
+        """After a restart: the room of what was accepted before. It was there then."""
+        if not await self.reserve(of, size):
+            log.error("the journal has no room left for what %s may still need", of)
+
+    def release(self, of: str) -> None:
+        """Gives back what ``of`` did not use."""
+        size = self._reserved.pop(of, 0)
+        if size:
+            self._thread.call(lambda: self._store.release(size))
+
+    async def _make_room(self) -> None:
+        if self._store.needs_compaction:
+            live = self._live()
+            await self._ask(lambda: self._store.compact(live))
+
+    async def _ask(self, work: Callable[[], Any]) -> None:
+        if self._fault is not None:
+            raise self._fault
+        try:
+            await self._thread.call(work)
+        except StorageFault as fault:
+            self._fault = fault
+            self._failed(fault)
+            raise

@@ -1,0 +1,97 @@
+"""Finding what a call is about, and cutting lists into pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tilld_core import limits, money
+from tilld_core.errors import BadValue
+from tilld_core.ledger import Job
+from tilld_core.messages import CallError
+from tilld_core.payment import Payment
+from tilld_core.refund import Refund
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tilld_core.ledger import Ledger
+
+    Params = dict[str, Any]
+
+Thing = TypeVar("Thing", Payment, Refund, Job)
+
+
+class Lookup:
+    """Objects by id or key."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def payment(self, params: Params) -> Payment:
+        """By ``payment``, ours or Antom's id, or by ``key``. Raises CallError."""
+        return self.known(params, "payment", Payment, self._ledger.find_payment)
+
+    def refund(self, params: Params) -> Refund:
+        """By ``refund`` or by ``key``. Raises CallError."""
+        return self.known(params, "refund", Refund, self._ledger.refunds.get)
+
+    def known(
+        self,
+        params: Params,
+        name: str,
+        kind: type[Thing],
+        find: Callable[[str], Thing | None],
+    ) -> Thing:
+        """By id or by key; if both are named, they must mean the same object."""
+        by_id, key = params[name], params["key"]
+        if by_id is None and key is None:
+            raise CallError("bad_param", f"Name the {name} or its key.", [name, "key"])
+        found = self._ledger.keys.get(key) if by_id is None else find(by_id)
+        if found is None:
+            raise CallError("not_found")
+        if not isinstance(found, kind):
+            raise CallError("key_used", f"This key belongs to a {kind_of(found)}.")
+        if key is not None and found.key != key:
+            raise CallError("key_mismatch", f"This key is not that {name}'s.", ["key"])
+        return found
+
+    def page(self, params: Params, things: Sequence[Thing]) -> tuple[list[Thing], str | None]:
+        """The things after the cursor, and the next cursor: the last id of this page."""
+        first = 0
+        if params["cursor"] is not None:
+            ids = [object_id(thing) for thing in things]
+            if params["cursor"] not in ids:
+                raise CallError("bad_param", "This cursor is not of this list.", ["cursor"])
+            first = ids.index(params["cursor"]) + 1
+        size = params["limit"] or limits.LIST_DEFAULT
+        page = list(things[first : first + size])
+        more = len(things) > first + size
+        return page, object_id(page[-1]) if more else None
+
+
+def amount_of(amount: dict[str, Any]) -> tuple[str, int]:
+    """Currency and minor units of a payable amount. Raises CallError bad_param."""
+    currency, value = amount["currency"], amount["value"]
+    try:
+        money.check_amount(currency, value)
+        money.check_antom(currency, value)
+    except BadValue as error:
+        raise CallError("bad_param", f"The amount's {error}.", ["amount"]) from error
+    return currency, value
+
+
+def differs(fields: list[str]) -> str:
+    """Why a key can't be used again, in words."""
+    return f"This key was used with another {' and '.join(fields)}."
+
+
+def kind_of(thing: object) -> str:
+    if isinstance(thing, Payment):
+        return "payment"
+    return "refund" if isinstance(thing, Refund) else "print job"
+
+
+def object_id(thing: Payment | Refund | Job) -> str:
+    if isinstance(thing, Payment):
+        return thing.payment
+    return thing.refund if isinstance(thing, Refund) else thing.job

@@ -1,0 +1,397 @@
+"""Carries out what the tables decide: one event after the other, each effect before the next.
+
+Answers, timers, tills and the flusher only bring events; `happen` takes them in turn, moves the
+table, and does what the row says. What tills see of an object is what the last `tell` published,
+so nobody hears of a decision before its record is durable (I4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from tilld_core import civil, payment, refund, request_id
+from tilld_core.ledger import PAYMENT_NEEDS_BYTES, REFUND_NEEDS_BYTES, entry_of
+from tilld_core.messages import CallError
+from tilld_core.payment import Payment
+from tilld_core.refund import Refund
+from tilld_hal.errors import StorageFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tilld_antom.evidence import Evidence
+    from tilld_core.ledger import Entry, Ledger
+    from tilld_core.limits import Timing
+    from tilld_daemon.events import Events
+    from tilld_daemon.flusher import Flusher
+    from tilld_daemon.journal import Journal
+    from tilld_daemon.upstream import Upstream
+    from tilld_daemon.views import Views
+    from tilld_hal.clock import Clock
+
+    Thing = Payment | Refund
+
+log = logging.getLogger("tilld.shell")
+
+# When these are written, the payment or refund has been decided or closed.
+ENDS = ("failed", "cancel", "closed", "returned", "paid", "refunded", "refused")
+# What a refund's end means for the payment whose cancel it replaced (rules.md §4).
+REPLACED_ENDS = {"ORDER_IS_CANCELED": "refund closed", "REFUND_AMOUNT_EXCEED": "refund exceeds"}
+
+
+class Shell:
+    """The payments and refunds of the device, alive."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        views: Views,
+        journal: Journal,
+        clock: Clock,
+        timing: Timing,
+        events: Events,
+        terminal: str,
+        acknowledges_itself: bool,
+        bug: Callable[[BaseException], None],
+    ) -> None:
+        self.ledger = ledger
+        self.timing = timing
+        self.upstream: Upstream | None = None
+        self.flusher: Flusher | None = None
+        self._views = views
+        self._journal = journal
+        self._clock = clock
+        self._events = events
+        self._terminal = terminal
+        self._acknowledges_itself = acknowledges_itself
+        self._bug = bug
+        self._lines: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._told: dict[str, dict[str, Any]] = {}
+        self._prompts: dict[str, str] = {}
+        self._frozen: set[str] = set()
+        self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
+        self._listeners: dict[str, list[asyncio.Future[None]]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # What tills see.
+
+    def view(self, thing: Thing) -> dict[str, Any]:
+        """The object as last told, with the seconds left until it is decided."""
+        told = self._told.get(_id(thing)) or self._build(thing)
+        if isinstance(thing, Payment) and not told["decided"] and thing.decides_by_ms is not None:
+            left_ms = max(0, thing.decides_by_ms - self.now_ms())
+            return {**told, "decides_in_s": (left_ms + 999) // 1000}
+        return told
+
+    async def changed(self, thing: Thing, timeout_s: float) -> None:
+        """Returns at the next tell about the object, or at the timeout."""
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._listeners.setdefault(_id(thing), [])
+        waiting.append(news)
+        try:
+            await asyncio.wait((news,), timeout=timeout_s)
+        finally:
+            if news in waiting:
+                waiting.remove(news)
+            if not waiting and self._listeners.get(_id(thing)) is waiting:
+                del self._listeners[_id(thing)]
+
+    def prompt(self, waiting: Payment, text: str) -> None:
+        """Tells the cashier why a scan was dropped; the payment stays as it is."""
+        self._prompts[waiting.payment] = text
+        waiting.revision += 1
+        self._publish(waiting)
+
+    # What happens to them.
+
+    def new_id(self, amount_minor: int, for_refund: bool = False) -> str:
+        """A fresh request id; its serial becomes durable with the object's first record."""
+        self.ledger.serial = request_id.next_serial(self.ledger.serial, secrets.token_bytes(8))
+        make = request_id.make_refund if for_refund else request_id.make
+        return make(
+            self.now_s(), self._terminal, amount_minor, self.ledger.serial, secrets.token_bytes(16)
+        )
+
+    async def happen(self, thing: Thing, event: str, facts: dict[str, Any] | None = None) -> None:
+        """Takes one event in turn. Raises CallError storage for an object that is frozen."""
+        async with self._line(thing):
+            await self._move(thing, event, facts or {})
+
+    async def acknowledge(self, approved: Payment) -> None:
+        """The till has stored the approval: paid, if it still is one (compare and set, §1)."""
+        async with self._line(approved):
+            if approved.state == payment.APPROVED:
+                await self._move(approved, "acknowledge", {})
+            elif approved.state in payment.UNDECIDED:
+                raise CallError("not_approved", payment=approved.payment)
+
+    async def cancel(self, unwanted: Payment) -> None:
+        """The till wants no payment: what this does in each state is till_socket.md §3."""
+        async with self._line(unwanted):
+            if unwanted.state == payment.PAID:
+                raise CallError("already_paid", payment=unwanted.payment)
+            if unwanted.state in payment.UNDECIDED:
+                await self._move(unwanted, "till cancel", {})
+
+    async def leave(self, waiting: Payment) -> None:
+        """No till asks for it any more: given up, unless its code came in the meantime."""
+        async with self._line(waiting):
+            if waiting.state == payment.WAITING:
+                await self._move(waiting, "till left", {})
+
+    async def scan(self, waiting: Payment, code: str) -> None:
+        """A payment code was read for it."""
+        async with self._line(waiting):
+            if waiting.state == payment.WAITING:
+                self._prompts.pop(waiting.payment, None)
+                await self._move(waiting, "code", {"code": code})
+
+    async def resume(self) -> None:
+        """After a restart: every open payment and refund hears of it (rules.md §3)."""
+        for returned in self.ledger.open_refunds():
+            await self._journal.reserve_again(returned.refund, REFUND_NEEDS_BYTES)
+            await self._resume(returned)
+        for open_payment in list(self.ledger.unsettled.values()):
+            await self._journal.reserve_again(open_payment.payment, PAYMENT_NEEDS_BYTES)
+            await self._resume(open_payment)
+            replaced = self.ledger.refunds.get(open_payment.refund)
+            if open_payment.state == payment.REFUNDING and replaced is not None:
+                self._tell_owner(replaced)
+
+    async def _resume(self, thing: Thing) -> None:
+        try:
+            await self.happen(thing, "restart")
+        except CallError as error:
+            # The storage can't take the decision: it stays open and a person is called (I21).
+            self._attention(thing, error.message)
+
+    def start_soon(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Runs beside everything else; a bug in it restarts the process."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, CallError):
+            self._bug(error)
+
+    def _line(self, thing: Thing) -> asyncio.Lock:
+        lock = self._lines.get(_id(thing))
+        if lock is None:
+            lock = self._lines[_id(thing)] = asyncio.Lock()
+        return lock
+
+    async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
+        if _id(thing) in self._frozen:
+            raise CallError("storage", payment=_id(thing))
+        self._told.setdefault(_id(thing), self._build(thing))
+        if facts.get("alarm"):
+            self._attention(thing, f"An answer about it can't be trusted ({facts['alarm']}).")
+        step = payment.step if isinstance(thing, Payment) else refund.step
+        effects = step(thing, event, facts, self.now_ms(), self.timing, _chance)  # type: ignore[arg-type]
+        self._watch(thing)
+        for effect in effects:
+            await self._perform(thing, effect, facts)
+        self._rest(thing)
+
+    def _rest(self, thing: Thing) -> None:
+        if isinstance(thing, Payment):
+            self.ledger.moved(thing)
+        if thing.state in (*payment.SETTLED, *refund.SETTLED):
+            self._told.pop(_id(thing), None)
+            self._prompts.pop(_id(thing), None)
+            self._journal.release(_id(thing))
+
+    # Effects.
+
+    async def _perform(self, thing: Thing, effect: str, facts: dict[str, Any]) -> None:
+        verb, what = effect.split(" ", 1)
+        if verb in ("note", "mark"):
+            await self._record(thing, verb, what)
+        elif verb == "send":
+            self._send(thing, what, facts)
+        elif verb == "owe":
+            assert self.flusher is not None
+            self._dress_lane(thing)
+            self.flusher.wake()
+        elif verb == "tell":
+            self._publish(thing)
+        elif verb == "call":
+            self._attention(thing, _call_message(thing))
+
+    async def _record(self, thing: Thing, verb: str, what: str) -> None:
+        """A fault freezes the object: what its record says is known after the next start."""
+        if what in ENDS:
+            thing.decided_at_s = self.now_s()
+        entries = self._entries(thing, what)
+        try:
+            if verb == "note":
+                await self._journal.note(entries, _id(thing))
+            else:
+                await self._journal.mark(entries)
+        except StorageFault as fault:
+            self._frozen.add(_id(thing))
+            log.error("%s of %s could not be recorded: %s", what, _id(thing), fault.reason)
+            raise CallError("storage", payment=_id(thing)) from fault
+
+    def _entries(self, thing: Thing, what: str) -> list[Entry]:
+        """The records of a note; a serial goes with every new id."""
+        if isinstance(thing, Refund):
+            entry = entry_of(f"refund {what}", thing)
+            return [["serial", self.ledger.serial], entry] if what == "requested" else [entry]
+        if what in ("start", "intent"):
+            return [["serial", self.ledger.serial], entry_of(what, thing)]
+        if what == "refund":
+            return [
+                ["serial", self.ledger.serial],
+                entry_of("refund requested", self._replace(thing)),
+            ]
+        return [entry_of(what, thing)]
+
+    def _replace(self, owed: Payment) -> Refund:
+        """The refund that takes the place of a cancel, with its own id (I16)."""
+        replacement = Refund(
+            refund=self.new_id(owed.amount_minor, for_refund=True),
+            key="",
+            payment=owed.payment,
+            antom_payment_id=owed.antom_payment_id,
+            currency=owed.currency,
+            amount_minor=owed.amount_minor,
+            created_at_s=self.now_s(),
+            why="cancelled too late",
+            in_place_of_cancel=True,
+        )
+        replacement.lane.window_closes_s = owed.lane.window_closes_s
+        self.ledger.add_refund(replacement)
+        return replacement
+
+    def _send(self, thing: Thing, what: str, facts: dict[str, Any]) -> None:
+        if isinstance(thing, Payment) and what == "refund":
+            self.start_soon(self.happen(self.ledger.refunds[thing.refund], "take over"))
+        else:
+            self.start_soon(self._ask(thing, what, facts.get("code", "")))
+
+    async def _ask(self, thing: Thing, what: str, code: str) -> None:
+        """One request upstream, and its answer as the next event."""
+        evidence = await self._asked(thing, what, code)
+        facts: dict[str, Any] = dict(evidence.facts)
+        if what == "pay":
+            facts["pay_closed"] = True
+        thing.lane.last_error = facts.get("upstream_code") or facts.get("message") or ""
+        await self.happen(thing, evidence.event, facts)
+        if isinstance(thing, Refund) and thing.state in refund.SETTLED:
+            self._tell_owner(thing)
+
+    def _asked(self, thing: Thing, what: str, code: str) -> Coroutine[Any, Any, Evidence]:
+        up = self.upstream
+        assert up is not None
+        if isinstance(thing, Refund):
+            if what == "locate":
+                return up.locate(thing)
+            return up.refund(thing) if what == "refund" else up.inquire_refund(thing)
+        if what == "pay":
+            return up.pay(thing, code)
+        if what == "inquiry":
+            return up.inquire(thing)
+        if what == "cancel":
+            return up.cancel(thing)
+        return up.check(thing, what.split(" ")[0])
+
+    def _tell_owner(self, ended: Refund) -> None:
+        """The refund in place of a cancel has ended: its payment hears how."""
+        owner = self.ledger.payments.get(ended.payment)
+        if owner is None or not ended.in_place_of_cancel or ended.state not in refund.SETTLED:
+            return
+        event = REPLACED_ENDS.get(ended.upstream_code, "refund refused")
+        if ended.state == refund.REFUNDED:
+            event = "refund done"
+        if owner.state == payment.REFUNDING:
+            facts = {"upstream_code": ended.upstream_code, "message": ended.message}
+            self.start_soon(self.happen(owner, event, facts))
+
+    def _dress_lane(self, thing: Thing) -> None:
+        lane = thing.lane
+        if not lane.owed_since_s:
+            lane.owed_since_s = self.now_s()
+        if not lane.window_closes_s and isinstance(thing, Payment):
+            paid_s = civil.parse_rfc3339(thing.paid_at) or thing.created_at_s
+            lane.window_closes_s = civil.cancel_window_closes_at(paid_s)
+
+    def _publish(self, thing: Thing) -> None:
+        told = self._told[_id(thing)] = self._build(thing)
+        if isinstance(thing, Payment):
+            self._events.announce("payment.changed", {"payment": told})
+            if thing.state == payment.APPROVED and self._acknowledges_itself:
+                self.start_soon(self.acknowledge(thing))
+        else:
+            self._events.announce("refund.changed", {"refund": told})
+        for news in self._listeners.pop(_id(thing), ()):
+            if not news.done():
+                news.set_result(None)
+
+    def _build(self, thing: Thing) -> dict[str, Any]:
+        if isinstance(thing, Payment):
+            return self._views.payment(thing, self._prompts.get(thing.payment, ""))
+        return self._views.refund(thing)
+
+    def _attention(self, thing: Thing, message: str) -> None:
+        log.warning("a person is needed for %s: %s", _id(thing), message)
+        kind = "payment" if isinstance(thing, Payment) else "refund"
+        self._events.announce("attention", {kind: _id(thing), "message": message})
+
+    # Deadlines.
+
+    def _watch(self, thing: Thing) -> None:
+        """One timer an object, for the deadline that its table has set."""
+        known = self._timers.get(_id(thing))
+        if known and known[0] == thing.deadline_ms:
+            return
+        if known:
+            known[1].cancel()
+            del self._timers[_id(thing)]
+        if thing.deadline_ms is not None:
+            after_s = max(0, thing.deadline_ms - self.now_ms()) / 1000
+            timer = asyncio.get_running_loop().call_later(
+                after_s, self._deadline, thing, thing.deadline_ms
+            )
+            self._timers[_id(thing)] = (thing.deadline_ms, timer)
+
+    def _deadline(self, thing: Thing, deadline_ms: int) -> None:
+        self.start_soon(self._deadline_over(thing, deadline_ms))
+
+    async def _deadline_over(self, thing: Thing, deadline_ms: int) -> None:
+        """The deadline counts only if nothing has replaced it while this stood in line."""
+        async with self._line(thing):
+            if thing.deadline_ms == deadline_ms:
+                thing.deadline_ms = None
+                await self._move(thing, thing.deadline_event, {})
+
+    def now_ms(self) -> int:
+        return self._clock.monotonic_ms()
+
+    def now_s(self) -> int:
+        return self._clock.wall_ms() // 1000
+
+
+def _id(thing: Thing) -> str:
+    return thing.payment if isinstance(thing, Payment) else thing.refund
+
+
+def _chance(n: int) -> int:
+    return secrets.randbelow(n + 1)
+
+
+def _call_message(thing: Thing) -> str:
+    if isinstance(thing, Refund):
+        return "Its refund is not confirmed yet; it goes on."
+    if thing.state == payment.CANCELLING:
+        return "Money was taken after it was decided not paid; it is being cancelled."
+    if thing.state == payment.CANCEL_QUEUED:
+        return "Its cancel is not confirmed yet; it goes on from flash."
+    return "Antom refuses to give the money back by itself; tries go on."

@@ -1,0 +1,177 @@
+"""The way to Antom: blocking calls in threads, seen from the event loop as awaitables.
+
+Model `direct`: the device signs with the merchant's own key. What the calls need (keys, TLS,
+cryptography) loads after the till socket answers; the first call waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tilld_antom.client import Antom
+    from tilld_antom.evidence import Evidence
+    from tilld_core.limits import Timing
+    from tilld_core.payment import Payment
+    from tilld_core.refund import Refund
+
+log = logging.getLogger("tilld.upstream")
+
+CANCELS_AT_ONCE = 16  # lanes tried together: one that hangs costs the others no time
+THREADS = CANCELS_AT_ONCE + 16
+CHECK_EVENTS = {
+    ("check success", "window"): "window check success",
+    ("check success", "status"): "status check success",
+}
+
+
+class Intent(NamedTuple):
+    """What `pay` says besides the code."""
+
+    payment_request_id: str
+    order_ref: str
+    description: str
+    currency: str
+    amount_minor: int
+    terminal_request_time: str
+    expires_at: str | None
+
+
+class RefundOrder(NamedTuple):
+    refund_request_id: str
+    antom_payment_id: str
+    currency: str
+    amount_minor: int
+    reason: str
+
+
+class Upstream:
+    """Calls by presented code, in the model `direct`.
+
+    ``build`` makes the Antom client; ``load`` runs it once, in a thread. ``observed`` hears
+    after every call whether the way to Antom was open: "" or what stood in it, for people.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Antom],
+        timing: Timing,
+        time_text: Callable[[int], str | None],
+        trusted_time: Callable[[], int | None],
+        observed: Callable[[str], None],
+    ) -> None:
+        self._timing = timing
+        self._time_text = time_text
+        self._trusted_time = trusted_time
+        self._observed = observed
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="upstream")
+        self._build = build
+        self._built: asyncio.Future[Antom] = asyncio.get_running_loop().create_future()
+
+    async def load(self) -> None:
+        """Builds the client; raises what building it raised."""
+        self._built.set_result(await self._in_thread(self._build))
+
+    async def ready(self) -> Antom:
+        """The client, once it is loaded."""
+        return self._built.result() if self._built.done() else await asyncio.shield(self._built)
+
+    async def open_ahead(self) -> bool:
+        """Connects while the scanner waits; True when the way to Antom is open."""
+        antom = await self.ready()
+        within_s = self._timing.answer_within_ms / 1000
+        opened: bool = await self._in_thread(antom.open_ahead, within_s)
+        self._observed("" if opened else "no connection to the payment service")
+        return opened
+
+    async def pay(self, paid_for: Payment, code: str) -> Evidence:
+        """One `pay`, once. Its socket may stay open until every inquiry has been asked; a
+        connection that can't be had before the first inquiry is given up unsent."""
+        antom = await self.ready()
+        connect_s = self._timing.pay_answer_ms * 0.9 / 1000
+        within_s = self._timing.t_answer_ms / 1000
+        evidence = await self._in_thread(
+            antom.pay, self._intent(paid_for), code, within_s, connect_s
+        )
+        return self._seen(evidence)
+
+    async def inquire(self, paid_for: Payment) -> Evidence:
+        antom = await self.ready()
+        return self._seen(
+            await self._in_thread(antom.inquire, self._intent(paid_for), self._within_s)
+        )
+
+    async def check(self, paid_for: Payment, why: str) -> Evidence:
+        """The inquiry after a refused cancel; ``why`` is "window" or "status"."""
+        antom = await self.ready()
+        evidence = await self._in_thread(antom.check, self._intent(paid_for), self._within_s)
+        event = CHECK_EVENTS.get((evidence.event, why), evidence.event)
+        return self._seen(evidence._replace(event=event))
+
+    async def cancel(self, paid_for: Payment) -> Evidence:
+        antom = await self.ready()
+        return self._seen(await self._in_thread(antom.cancel, paid_for.payment, self._within_s))
+
+    async def refund(self, returned: Refund) -> Evidence:
+        antom = await self.ready()
+        return self._seen(await self._in_thread(antom.refund, _order(returned), self._within_s))
+
+    async def locate(self, returned: Refund) -> Evidence:
+        """Antom's id of the payment that is to be refunded, by our own id of it."""
+        antom = await self.ready()
+        return self._seen(await self._in_thread(antom.locate, returned.payment, self._within_s))
+
+    async def inquire_refund(self, returned: Refund) -> Evidence:
+        antom = await self.ready()
+        return self._seen(
+            await self._in_thread(antom.inquire_refund, _order(returned), self._within_s)
+        )
+
+    def close(self) -> None:
+        """Lets go of the threads; calls that are under way end by their own deadlines."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _within_s(self) -> float:
+        return self._timing.answer_within_ms / 1000
+
+    def _in_thread(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+    def _seen(self, evidence: Evidence) -> Evidence:
+        lost = evidence.facts.get("reason", "")
+        self._observed(evidence.facts.get("message", lost) if lost else "")
+        return evidence
+
+    def _intent(self, paid_for: Payment) -> Intent:
+        """`paymentExpiryTime` goes along when the clock is trusted (rules.md §6)."""
+        expires = None
+        if self._trusted_time() is not None:
+            lasts_s = (self._timing.t_answer_ms + 999) // 1000
+            expires = self._time_text(
+                paid_for.created_at_s + paid_for.scan_timeout_ms // 1000 + lasts_s
+            )
+        return Intent(
+            paid_for.payment,
+            paid_for.order_ref,
+            paid_for.description or paid_for.order_ref,
+            paid_for.currency,
+            paid_for.amount_minor,
+            self._time_text(paid_for.created_at_s) or "1970-01-01T00:00:00+00:00",
+            expires,
+        )
+
+
+def _order(returned: Refund) -> RefundOrder:
+    return RefundOrder(
+        returned.refund,
+        returned.antom_payment_id,
+        returned.currency,
+        returned.amount_minor,
+        returned.why,
+    )

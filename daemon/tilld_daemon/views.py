@@ -1,0 +1,118 @@
+"""Payments, refunds and jobs as tills see them (till_socket.md §2): every listed key, always."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tilld_core import civil, payment, refund
+from tilld_core.messages import PROMPTS, REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tilld_core.ledger import Job, Ledger
+    from tilld_core.payment import Payment
+    from tilld_core.refund import Refund
+
+PERIOD = 1  # periods are closed by report.close; until there is one, all is in the first
+
+_PROMPTS = {row[0]: {"code": row[1], "message": row[2]} for row in PROMPTS}
+_REASONS = {row[0]: (row[1], row[2]) for row in REASONS}
+
+_OUTCOMES = {payment.PAID: "paid"}
+_REFUND_OUTCOMES = {refund.REFUNDED: "refunded", refund.REFUSED: "not_refunded"}
+
+
+class Views:
+    """``offset_min(at_s)`` is the shop's offset from UTC at a time."""
+
+    def __init__(self, ledger: Ledger, offset_min: Callable[[int], int]) -> None:
+        self._ledger = ledger
+        self._offset_min = offset_min
+
+    def time(self, at_s: int) -> str | None:
+        """RFC 3339 in the shop's offset; nil for a time that is not known."""
+        return civil.rfc3339(at_s, self._offset_min(at_s)) if at_s else None
+
+    def payment(self, paid_for: Payment, prompt: str = "") -> dict[str, Any]:
+        """``prompt`` is what the scanner just refused, in words for the cashier."""
+        # NEW is a payment whose first record is still on its way to flash
+        state = payment.WAITING if paid_for.state == payment.NEW else paid_for.state
+        undecided = state in payment.UNDECIDED
+        amount = _amount(paid_for.currency, paid_for.amount_minor)
+        refunded_minor = self._ledger.refunded_minor(paid_for) if state == payment.PAID else 0
+        return {
+            "payment": paid_for.payment,
+            "key": paid_for.key,
+            "order_ref": paid_for.order_ref or None,
+            "amount": amount,
+            "by": paid_for.by,
+            "state": state,
+            "outcome": "pending" if undecided else _OUTCOMES.get(state, "not_paid"),
+            "decided": not undecided,
+            "settled": state in payment.SETTLED or state == payment.WAITING,
+            "reason": _reason(paid_for.reason, paid_for.upstream_code, paid_for.message),
+            "prompt": {"code": "scan_again", "message": prompt} if prompt else _PROMPTS[state],
+            "order_code": None,
+            "antom_payment_id": paid_for.antom_payment_id or None,
+            "refunded": _amount(paid_for.currency, refunded_minor),
+            "decides_in_s": None,
+            "created_at": self.time(paid_for.created_at_s),
+            "paid_at": self._paid_at(paid_for),
+            "period": PERIOD,
+            "revision": paid_for.revision,
+        }
+
+    def _paid_at(self, paid_for: Payment) -> str | None:
+        """Antom's time of payment in the shop's offset; without one, when it was recorded."""
+        if paid_for.state != payment.PAID:
+            return None
+        return self.time(civil.parse_rfc3339(paid_for.paid_at) or paid_for.decided_at_s)
+
+    def refund(self, returned: Refund) -> dict[str, Any]:
+        settled = returned.state in refund.SETTLED
+        refunded_s = civil.parse_rfc3339(returned.refunded_at) or returned.decided_at_s
+        return {
+            "refund": returned.refund,
+            "key": returned.key or None,
+            "payment": returned.payment,
+            "amount": _amount(returned.currency, returned.amount_minor),
+            "state": refund.SHOWN[returned.state],
+            "outcome": _REFUND_OUTCOMES.get(returned.state, "pending"),
+            "decided": settled,
+            "settled": settled,
+            "reason": _reason(returned.reason, returned.upstream_code, returned.message),
+            "antom_refund_id": returned.antom_refund_id or None,
+            "refunded_at": self.time(refunded_s) if returned.state == refund.REFUNDED else None,
+            "revision": returned.revision,
+        }
+
+    def job(self, job: Job) -> dict[str, Any]:
+        return {"job": job.job, "state": job.state, "reason": job.reason or None}
+
+    def entry(self, owed: Payment, now_ms: int, now_s: int) -> dict[str, Any]:
+        """One line of queue.list: a cancel that is owed, from its durable decision on."""
+        lane = owed.lane
+        next_ms = lane.next_ms
+        return {
+            "payment": owed.payment,
+            "amount": _amount(owed.currency, owed.amount_minor),
+            "age_s": max(0, now_s - owed.decided_at_s),
+            "attempts": lane.attempts,
+            "next_try_in_s": None if next_ms is None else max(0, next_ms - now_ms) // 1000,
+            "window_closes_at": self.time(lane.window_closes_s),
+            "last_error": lane.last_error or None,
+        }
+
+
+def _amount(currency: str, minor: int) -> dict[str, Any] | None:
+    return {"currency": currency, "value": minor} if currency else None
+
+
+def _reason(code: str, upstream_code: str, message: str) -> dict[str, Any] | None:
+    """nil while there is nothing to explain."""
+    if not code:
+        return None
+    rule, sentence = _REASONS[code]
+    told = f"{sentence} ({message})" if message else sentence
+    return {"code": code, "rule": rule, "message": told, "upstream_code": upstream_code or None}
