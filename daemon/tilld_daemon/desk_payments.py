@@ -136,7 +136,7 @@ class PaymentCalls:
             )
 
     def _check_scanner(self) -> None:
-        if not self._device.has_scanner:
+        if self._device.scanner_is == "no":
             raise CallError("no_scanner")
         waiting = self._ledger.waiting_for_code()
         if waiting is not None:

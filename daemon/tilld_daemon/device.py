@@ -52,6 +52,7 @@ log = logging.getLogger("tilld")
 
 RECENT_S = 3600  # decided so lately is told again after a gap (till_socket.md §5)
 LOOK_UPSTREAM_EVERY_S = 3.0  # while the way to Antom is found closed
+COLUMNS = 42  # of a receipt, when no printer says otherwise
 FEATURES = ["payment", "refund", "receipt", "printer", "queue", "events", "explain"]
 
 
@@ -99,7 +100,7 @@ class Device:
         self.views = Views(self.ledger, settings.offset_min)
         self.events = Events(secrets.randbits(52), self._now_text)
         self.health = Health(self.clock.monotonic_ms, self._health_changed)
-        self.has_scanner = False
+        self.scanner_is = "unknown" if settings.scanner.driver else "no"
         self._storage = catalogue.open_driver(
             "storage", settings.storage.driver, settings.storage.settings
         )
@@ -139,6 +140,7 @@ class Device:
             settings.terminal.number,
             settings.offset_min,
             self.clock.trusted,
+            self._columns(),
             Path(settings.receipt.logo).read_bytes() if settings.receipt.logo else b"",
         )
         self.printing = self._printing() if settings.printer.driver else None
@@ -285,7 +287,7 @@ class Device:
         self.shell.start_soon(self.upstream.open_ahead())
 
     def _scanner_there(self, why_not: str) -> None:
-        self.has_scanner = not why_not
+        self.scanner_is = "no" if why_not else "yes"
         if why_not:
             self.health.block("scanner", why_not)
         else:
@@ -309,6 +311,14 @@ class Device:
         return Printing(
             self.settings.printer, self.ledger, self.journal, self.job_changed, lambda why: None
         )
+
+    def _columns(self) -> int:
+        """Letters in a line of a receipt: as set, else as the printer has them."""
+        printer = self.settings.printer
+        if self.settings.receipt.columns or not printer.driver:
+            return self.settings.receipt.columns or COLUMNS
+        given = catalogue.effective_settings("printer", printer.driver, printer.settings)
+        return int(given.get("columns", COLUMNS))
 
     def job_changed(self, job: Job) -> None:
         self.events.announce("job.changed", {"job": self.views.job(job)})
@@ -384,7 +394,7 @@ class Device:
         return {
             **self.health.report(),
             "owed": len(self.ledger.owing()),
-            "scanner": "yes" if self.has_scanner else "no",
+            "scanner": self.scanner_is,
             "clock_set": "yes" if self.clock.trusted() else "no",
             "storage": {
                 "room_bytes": self._store.room_bytes,

@@ -28,6 +28,7 @@ class Receipts:
         terminal: str,
         offset_min: Callable[[int], int],
         clock_was_set: Callable[[], bool],
+        columns: int,
         logo: bytes = b"",
     ) -> None:
         self._ledger = ledger
@@ -35,6 +36,7 @@ class Receipts:
         self._terminal = terminal
         self._offset_min = offset_min
         self._clock_was_set = clock_was_set
+        self._columns = columns
         self._logo = logo
 
     def check(self, subject: Thing) -> None:
@@ -54,7 +56,7 @@ class Receipts:
         settings = self._settings
         return receipt.document(
             self._fields(subject),
-            settings.columns,
+            self._columns,
             settings.header,
             settings.footer,
             settings.copy_text if subject.receipts_printed else "",
@@ -69,7 +71,7 @@ class Receipts:
         return {
             "fields": fields,
             "lines": receipt.lines(
-                fields, settings.columns, settings.header, settings.footer, "", settings.language
+                fields, self._columns, settings.header, settings.footer, "", settings.language
             ),
         }
 

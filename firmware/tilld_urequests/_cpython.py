@@ -347,7 +347,10 @@ class _Guard:
     def recv(self, size: int) -> bytes:
         """The answer's next bytes; asking for the first sends the request, all pieces in one."""
         if self.response is None:
-            self._connection.send(b"".join(self._pieces), self._deadline)
+            request = b"".join(self._pieces)
+            # The package keeps this guard until its next call, and a payment code may be in here.
+            self._pieces.clear()
+            self._connection.send(request, self._deadline)
             self.response = self._reader.answer()
             refuse_redirect(self.response.status_code)
             self._answer = b"HTTP/1.1 " + str(self.response.status_code).encode() + b" \r\n\r\n"

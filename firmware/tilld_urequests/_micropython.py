@@ -60,10 +60,14 @@ def make_context(ca_file: "str | None", cert_file: "str | None", key_file: "str 
     context.verify_mode = tls.CERT_REQUIRED
     try:
         context.load_verify_locations(_der(ca_file))
-        if cert_file is not None:
+    except (OSError, ValueError):
+        raise ValueError("ca_file " + ca_file + ": not a usable certificate file") from None
+    if cert_file is not None:
+        try:
             context.load_cert_chain(_der(cert_file), _der(key_file or cert_file))
-    except OSError as error:
-        raise ValueError("certificate or key file " + ca_file + ": " + str(error)) from None
+        except (OSError, ValueError):
+            files = "cert_file " + cert_file + ", key_file " + str(key_file)
+            raise ValueError(files + ": not a usable certificate and key") from None
     return context
 
 
