@@ -37,7 +37,9 @@ class PaymentCalls:
         self._ledger = device.ledger
         self._lookup = lookup
         self._admission = admission
-        self._naming: dict[str, set[Connection]] = {}
+        # Only one payment at a time waits for a code: which, and who has named it.
+        self._waiting = ""
+        self._named_by: set[Connection] = set()
 
     def find(self, params: Params, connection: Connection) -> Payment:
         """What a call names, by id or key."""
@@ -48,18 +50,23 @@ class PaymentCalls:
     def name(self, named: Payment, connection: Connection) -> None:
         """A waiting payment lives as long as an open connection has named it."""
         if named.state == payment.WAITING:
-            self._naming.setdefault(named.payment, set()).add(connection)
+            if self._waiting != named.payment:
+                self._waiting = named.payment
+                self._named_by = set()
+            self._named_by.add(connection)
 
     def left(self, connection: Connection) -> None:
         """A connection ended: what only it waited for is given up soon."""
-        for named, by in list(self._naming.items()):
-            if connection in by:
-                by.discard(connection)
-                if not by:
-                    after_s = self._shell.timing.till_left_after_ms / 1000
-                    asyncio.get_running_loop().call_later(after_s, self._abandon, named)
+        if connection in self._named_by:
+            self._named_by.discard(connection)
+            if not self._named_by:
+                after_s = self._shell.timing.till_left_after_ms / 1000
+                asyncio.get_running_loop().call_later(after_s, self._abandon, self._waiting)
 
     async def start(self, params: Params, connection: Connection) -> Params:
+        if params["key"] not in self._ledger.keys:
+            self._check_request(params)
+            await self._check_ready(with_code=params["code"] is not None)
         async with self._admission:
             known = self._ledger.keys.get(params["key"])
             if known is None:
@@ -74,14 +81,7 @@ class PaymentCalls:
     async def _admit(self, params: Params) -> Payment:
         """A new payment, recorded; or the reason why there can be none, with nothing changed."""
         currency, value = amount_of(params["amount"])
-        if params["by"] == "order_code":
-            raise CallError("bad_param", "Order codes are not in this version.", ["by"])
         code = params["code"]
-        if code is not None:
-            refusal = self._device.codes.refusal(code)
-            if refusal:
-                raise CallError("bad_code", f"Not accepted: {refusal}.", ["code"])
-        await self._check_ready(with_code=code is not None)
         self._check_order(params)
         if code is None:
             self._check_scanner()
@@ -101,6 +101,16 @@ class PaymentCalls:
         await self._begin(new, code)
         return new
 
+    def _check_request(self, params: Params) -> None:
+        """What is wrong with the call itself, whatever the terminal's state."""
+        amount_of(params["amount"])
+        if params["by"] == "order_code":
+            raise CallError("bad_param", "Order codes are not in this version.", ["by"])
+        if params["code"] is not None:
+            refusal = self._device.codes.refusal(params["code"])
+            if refusal:
+                raise CallError("bad_code", f"Not accepted: {refusal}.", ["code"])
+
     async def _begin(self, new: Payment, code: str | None) -> None:
         self._ledger.add_payment(new)
         self._ledger.moved(new)
@@ -116,8 +126,7 @@ class PaymentCalls:
         if self._device.journal.fault is not None:
             raise CallError("storage", "The terminal's storage does not work; it takes no payment.")
         health = self._device.health
-        closed = any(block["code"] == "no_gateway" for block in health.blocks())
-        if closed and not health.way_looked_at_since(LOOKED_LATELY_MS):
+        if health.way_is_closed and not health.way_looked_at_since(LOOKED_LATELY_MS):
             await self._device.look_upstream(LOOK_AGAIN_S)
         # a till that reads the code itself needs no scanner
         blocks = health.blocks(but=("scanner",) if with_code else ())
@@ -172,9 +181,8 @@ class PaymentCalls:
         return closed
 
     def _abandon(self, named: str) -> None:
-        if self._naming.get(named):
+        if self._waiting == named and self._named_by:
             return
-        self._naming.pop(named, None)
         waiting = self._ledger.payments.get(named)
         if waiting is not None:
             self._shell.start_soon(self._shell.leave(waiting))

@@ -119,6 +119,7 @@ class Device:
             self.events,
             settings.terminal.number,
             settings.till.acknowledge == "auto",
+            self._unsent,
             bug,
         )
         self.shell.flusher = self.flusher = Flusher(
@@ -129,7 +130,7 @@ class Device:
             settings.timing,
             self.views.time,
             lambda: self.shell.now_s() if self.clock.trusted() else None,
-            self.health.way,
+            self._way,
         )
         self.codes = Codes(
             settings.code, settings.timing.same_code_within_ms, self.clock.monotonic_ms
@@ -212,13 +213,17 @@ class Device:
         return self.ledger.snapshot()
 
     def _storage_failed(self, fault: StorageFault) -> None:
-        """A decision may or may not be on flash: only a new life, which reads it, knows (§3)."""
+        """A decision may or may not be on flash: only a new life, which reads it, knows (§3).
+
+        A life after a fault that could not write at all goes on without writing: the cancels
+        that are on flash already must leave (I21), and another start would change nothing.
+        """
         log.error("the storage failed: %s", fault.reason)
         self.health.block("storage", fault.reason)
         self.events.announce(
             "attention", {"message": f"The terminal's storage failed: {fault.reason}"}
         )
-        if not self._after_fault:
+        if self.journal.worked or not self._after_fault:
             self._faulted()
 
     def heard(self, paid: str) -> None:
@@ -247,8 +252,17 @@ class Device:
         except (ValueError, OSError) as error:  # settings that only loading the keys can check
             self.fatal(error)
             return
-        if not await self.upstream.open_ahead():
+        await self.upstream.open_ahead()
+
+    def _way(self, obstacle: str) -> None:
+        """What a call upstream has shown of the way. Closed: it is looked at until it opens;
+        open again: whatever is owed leaves now."""
+        was_closed = self.health.way_is_closed
+        self.health.way(obstacle)
+        if obstacle and not was_closed:
             self._look_again_later()
+        elif was_closed and not obstacle:
+            self.flusher.flush()
 
     async def look_upstream(self, timeout_s: float) -> None:
         """Looks whether the way to Antom is open now, for at most so long."""
@@ -259,17 +273,19 @@ class Device:
         loop.call_later(LOOK_UPSTREAM_EVERY_S, lambda: self.shell.start_soon(self._look_again()))
 
     async def _look_again(self) -> None:
-        if self.health.ready() == "yes" or await self.upstream.open_ahead():
-            self.flusher.flush()
-        else:
+        if self.health.way_is_closed and not await self.upstream.open_ahead():
             self._look_again_later()
 
     def _owed(self) -> list[Payment | Refund]:
         cancels = [one for one in self.ledger.owing() if one.state in payment.OWING]
-        return [*cancels, *self.ledger.open_refunds()]
+        owed: list[Payment | Refund] = [*cancels, *self.ledger.open_refunds()]
+        return [thing for thing in owed if not self.shell.is_frozen(thing)]
 
     def _attempt(self, thing: Payment | Refund) -> None:
         self.shell.start_soon(self.shell.happen(thing, "try"))
+
+    def _unsent(self, failed: Payment) -> None:
+        self.codes.give_back(failed.payment)
 
     # The scanner.
 

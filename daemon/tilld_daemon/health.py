@@ -70,6 +70,11 @@ class Health:
         if self.ready() != before:
             self._changed()
 
+    @property
+    def way_is_closed(self) -> bool:
+        """The last look at the way to Antom found something in it."""
+        return "no_gateway" in self._blocks
+
     def way_looked_at_since(self, before_ms: int) -> bool:
         """Was the way to Antom observed within the last ``before_ms``?"""
         return self._looked_ms is not None and self._now_ms() - self._looked_ms <= before_ms

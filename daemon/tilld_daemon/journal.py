@@ -44,6 +44,7 @@ class Journal:
         self._turn = asyncio.Lock()  # a snapshot and the notes around it keep their order
         self._reserved: dict[str, int] = {}
         self._fault = fault
+        self.worked = False  # something was noted in this life
 
     @property
     def fault(self) -> StorageFault | None:
@@ -57,6 +58,7 @@ class Journal:
             if cost:
                 self._reserved[of] -= cost
             await self._ask(lambda: self._store.append(entries, reserved=cost))
+            self.worked = True
             await self._make_room()
 
     async def mark(self, entries: list[Entry]) -> None:

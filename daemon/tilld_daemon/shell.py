@@ -56,8 +56,10 @@ class Shell:
         events: Events,
         terminal: str,
         acknowledges_itself: bool,
+        unsent: Callable[[Payment], None],
         bug: Callable[[BaseException], None],
     ) -> None:
+        """``unsent`` hears of a payment that ended before a byte of it left."""
         self.ledger = ledger
         self.timing = timing
         self.upstream: Upstream | None = None
@@ -68,7 +70,9 @@ class Shell:
         self._events = events
         self._terminal = terminal
         self._acknowledges_itself = acknowledges_itself
+        self._unsent = unsent
         self._bug = bug
+        self._owing = 0
         self._lines: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._told: dict[str, dict[str, Any]] = {}
         self._prompts: dict[str, str] = {}
@@ -76,6 +80,10 @@ class Shell:
         self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
         self._listeners: dict[str, list[asyncio.Future[None]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def is_frozen(self, thing: Thing) -> bool:
+        """A record of it may or may not be on flash; nothing about it is told or sent (I21)."""
+        return _id(thing) in self._frozen
 
     # What tills see.
 
@@ -188,7 +196,7 @@ class Shell:
         return lock
 
     async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
-        if _id(thing) in self._frozen:
+        if self.is_frozen(thing):
             raise CallError("storage", payment=_id(thing))
         self._told.setdefault(_id(thing), self._build(thing))
         if facts.get("alarm"):
@@ -203,10 +211,19 @@ class Shell:
     def _rest(self, thing: Thing) -> None:
         if isinstance(thing, Payment):
             self.ledger.moved(thing)
+            self._count_owing()
+            if thing.reason == "not_sent":
+                self._unsent(thing)
         if thing.state in (*payment.SETTLED, *refund.SETTLED):
             self._told.pop(_id(thing), None)
             self._prompts.pop(_id(thing), None)
             self._journal.release(_id(thing))
+
+    def _count_owing(self) -> None:
+        owing = len(self.ledger.owing())
+        if owing != self._owing:
+            self._owing = owing
+            self._events.announce("queue.changed", {"owed": owing})
 
     # Effects.
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tilld_core import journal, packing
+from tilld_core import journal, journal_reader, packing
+from tilld_core.journal import CLEAN, DAMAGED
 from tilld_hal.errors import StorageFault
 from tilld_hal.storage import PAGE, SEGMENTS
 
@@ -36,9 +37,10 @@ class JournalFull(Exception):
 class Recovery:
     """What the journal held, oldest record first; all of it is on flash now.
 
-    ``verdict``: `journal.CLEAN`, `TORN` and `COPIED` are harmless; with `DAMAGED`, ``damage`` says
-    what is missing, ``records`` is what came before it and ``salvaged`` what could be read behind
-    it: a person must look, open cancels may go on, nothing may be concluded from an absence.
+    ``verdict`` (see `tilld_core.journal`): `CLEAN`, `TORN` and `COPIED` are harmless; with
+    `DAMAGED`, ``damage`` says what is missing, ``records`` is what came before it and ``salvaged``
+    what could be read behind it: a person must look, open cancels may go on, nothing may be
+    concluded from an absence.
 
     ``fault`` is set when the journal could be read but not written: the Store is poisoned, and the
     last ``unproven`` records may be in the system's memory only.  What they decided is not settled
@@ -114,14 +116,14 @@ class Store:
         for segment in range(SEGMENTS):
             for page in self._pages(segment):
                 blank = blank and journal.blank(page)
-                head = journal.guess_head(page)
+                head = journal_reader.guess_head(page)
                 if _generation(head) > _generation(guess):
                     guess, self._segment = head, segment
         if blank:
             return self._format()
         self._damaged = True
         if guess is None:
-            return Recovery([], journal.DAMAGED, "nothing in the journal can be read")
+            return Recovery([], DAMAGED, "nothing in the journal can be read")
         return self._take_over(guess, "both heads are lost", [])
 
     def _format(self) -> Recovery:
@@ -130,10 +132,10 @@ class Store:
         self._write(0, 0, journal.head_page(head))
         self._flush(0)
         self._tail = journal.first_tail(head)
-        return Recovery([], journal.CLEAN, new=True, generation=1)
+        return Recovery([], CLEAN, new=True, generation=1)
 
-    def _scan(self, head: journal.Head, damage: str) -> journal.Found:
-        reader = journal.Reader(head, self._unpack, damage)
+    def _scan(self, head: journal.Head, damage: str) -> journal_reader.Found:
+        reader = journal_reader.Reader(head, self._unpack, damage)
         for page in self._pages(self._segment):
             reader.take(page)
         return reader.end()
@@ -141,7 +143,7 @@ class Store:
     def _take_over(self, head: journal.Head, damage: str, valid: list[int]) -> Recovery:
         found = self._scan(head, damage)
         self._tail = found.tail
-        self._damaged = found.verdict == journal.DAMAGED
+        self._damaged = found.verdict == DAMAGED
         # where the snapshot ended is not kept; it only hastens or delays the next compaction
         self._snapshot_end = PAGE + head.snapshot_frames * journal.FRAME_MAX
         fault = None
@@ -162,13 +164,13 @@ class Store:
             unproven=found.last_records + len(found.marked) if fault else 0,
         )
 
-    def _make_sure(self, found: journal.Found, valid: list[int]) -> None:
+    def _make_sure(self, found: journal_reader.Found, valid: list[int]) -> None:
         """Everything that was found is on flash when this returns, and nothing else is in force."""
         self._repair(found)
         if not self._damaged:
             self._retire_others(valid)
 
-    def _repair(self, found: journal.Found) -> None:
+    def _repair(self, found: journal_reader.Found) -> None:
         for offset, data in found.repairs:
             self._write(self._segment, offset, data)
         self._flush(self._segment)

@@ -7,23 +7,26 @@ cryptography) loads after the till socket answers; the first call waits for it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from tilld_antom.evidence import Evidence
+from tilld_core.payment import AT_RISK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tilld_antom.client import Antom
-    from tilld_antom.evidence import Evidence
     from tilld_core.limits import Timing
     from tilld_core.payment import Payment
     from tilld_core.refund import Refund
 
-log = logging.getLogger("tilld.upstream")
+Result = TypeVar("Result")
 
 CANCELS_AT_ONCE = 16  # lanes tried together: one that hangs costs the others no time
-THREADS = CANCELS_AT_ONCE + 16
+SALES_AT_ONCE = 64  # `pay` and inquiries have threads of their own, so that no cancel delays them
+# What no connection could be made for; a connection that brought no answer is no obstacle.
+OBSTACLES = ("resolve", "refused", "unreachable", "tls")
 CHECK_EVENTS = {
     ("check success", "window"): "window check success",
     ("check success", "status"): "status check success",
@@ -69,13 +72,14 @@ class Upstream:
         self._time_text = time_text
         self._trusted_time = trusted_time
         self._observed = observed
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="upstream")
+        self._sales = ThreadPoolExecutor(SALES_AT_ONCE, thread_name_prefix="sales")
+        self._returns = ThreadPoolExecutor(CANCELS_AT_ONCE, thread_name_prefix="returns")
         self._build = build
         self._built: asyncio.Future[Antom] = asyncio.get_running_loop().create_future()
 
     async def load(self) -> None:
         """Builds the client; raises what building it raised."""
-        self._built.set_result(await self._in_thread(self._build))
+        self._built.set_result(await self._in_thread(self._sales, self._build))
 
     async def ready(self) -> Antom:
         """The client, once it is loaded."""
@@ -84,9 +88,8 @@ class Upstream:
     async def open_ahead(self) -> bool:
         """Connects while the scanner waits; True when the way to Antom is open."""
         antom = await self.ready()
-        within_s = self._timing.answer_within_ms / 1000
-        opened: bool = await self._in_thread(antom.open_ahead, within_s)
-        self._observed("" if opened else "no connection to the payment service")
+        opened: bool = await self._in_thread(self._sales, antom.open_ahead, self._within_s)
+        self._observed("" if opened else "no connection")
         return opened
 
     async def pay(self, paid_for: Payment, code: str) -> Evidence:
@@ -95,57 +98,69 @@ class Upstream:
         antom = await self.ready()
         connect_s = self._timing.pay_answer_ms * 0.9 / 1000
         within_s = self._timing.t_answer_ms / 1000
-        evidence = await self._in_thread(
-            antom.pay, self._intent(paid_for), code, within_s, connect_s
-        )
-        return self._seen(evidence)
+        intent = self._intent(paid_for)
+
+        def send() -> Evidence:
+            """In its thread, which may have come late: after the decision no `pay` leaves."""
+            if paid_for.state not in AT_RISK:
+                return Evidence("not sent", {})
+            return antom.pay(intent, code, within_s, connect_s)
+
+        return self._seen(await self._in_thread(self._sales, send))
 
     async def inquire(self, paid_for: Payment) -> Evidence:
         antom = await self.ready()
-        return self._seen(
-            await self._in_thread(antom.inquire, self._intent(paid_for), self._within_s)
-        )
+        return await self._ask(self._sales, antom.inquire, self._intent(paid_for))
 
     async def check(self, paid_for: Payment, why: str) -> Evidence:
         """The inquiry after a refused cancel; ``why`` is "window" or "status"."""
         antom = await self.ready()
-        evidence = await self._in_thread(antom.check, self._intent(paid_for), self._within_s)
+        evidence = await self._ask(self._returns, antom.check, self._intent(paid_for))
         event = CHECK_EVENTS.get((evidence.event, why), evidence.event)
-        return self._seen(evidence._replace(event=event))
+        return evidence._replace(event=event)
 
     async def cancel(self, paid_for: Payment) -> Evidence:
         antom = await self.ready()
-        return self._seen(await self._in_thread(antom.cancel, paid_for.payment, self._within_s))
+        return await self._ask(self._returns, antom.cancel, paid_for.payment)
 
     async def refund(self, returned: Refund) -> Evidence:
         antom = await self.ready()
-        return self._seen(await self._in_thread(antom.refund, _order(returned), self._within_s))
+        return await self._ask(self._returns, antom.refund, _order(returned))
 
     async def locate(self, returned: Refund) -> Evidence:
         """Antom's id of the payment that is to be refunded, by our own id of it."""
         antom = await self.ready()
-        return self._seen(await self._in_thread(antom.locate, returned.payment, self._within_s))
+        return await self._ask(self._returns, antom.locate, returned.payment)
 
     async def inquire_refund(self, returned: Refund) -> Evidence:
         antom = await self.ready()
-        return self._seen(
-            await self._in_thread(antom.inquire_refund, _order(returned), self._within_s)
-        )
+        return await self._ask(self._returns, antom.inquire_refund, _order(returned))
 
     def close(self) -> None:
         """Lets go of the threads; calls that are under way end by their own deadlines."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._sales.shutdown(wait=False, cancel_futures=True)
+        self._returns.shutdown(wait=False, cancel_futures=True)
 
     @property
     def _within_s(self) -> float:
         return self._timing.answer_within_ms / 1000
 
-    def _in_thread(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+    async def _ask(
+        self, threads: ThreadPoolExecutor, call: Callable[[Any, float], Evidence], about: object
+    ) -> Evidence:
+        return self._seen(await self._in_thread(threads, call, about, self._within_s))
+
+    def _in_thread(
+        self, threads: ThreadPoolExecutor, call: Callable[..., Result], *args: Any
+    ) -> asyncio.Future[Result]:
+        return asyncio.get_running_loop().run_in_executor(threads, call, *args)
 
     def _seen(self, evidence: Evidence) -> Evidence:
         lost = evidence.facts.get("reason", "")
-        self._observed(evidence.facts.get("message", lost) if lost else "")
+        if lost in OBSTACLES or evidence.event in ("not sent", "refund not sent"):
+            self._observed(evidence.facts.get("message", lost))
+        elif not lost:
+            self._observed("")
         return evidence
 
     def _intent(self, paid_for: Payment) -> Intent:

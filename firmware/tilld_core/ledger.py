@@ -50,10 +50,10 @@ _WHY = ("reason", "upstream_code", "message", "antom_payment_id", "decided_at_s"
 PAYMENT_RECORDS = {
     "start": (_ABOUT_PAYMENT, payments.WAITING),
     "intent": (_ABOUT_PAYMENT, payments.PAYING),
-    "failed": (("payment", *_WHY), payments.FAILED),
-    "cancel": (("payment", *_WHY), payments.CANCELLING),
-    "closed": (("payment", *_WHY), payments.CANCELLED),
-    "returned": (("payment", *_WHY), payments.RETURNED),
+    "failed": (("payment",) + _WHY, payments.FAILED),
+    "cancel": (("payment",) + _WHY, payments.CANCELLING),
+    "closed": (("payment",) + _WHY, payments.CANCELLED),
+    "returned": (("payment",) + _WHY, payments.RETURNED),
     "queued": (("payment", "upstream_code", "message"), payments.CANCEL_QUEUED),
     "attention": (("payment", "upstream_code", "message"), payments.NEEDS_ATTENTION),
     "paid": (("payment", "antom_payment_id", "paid_at", "decided_at_s"), payments.PAID),
@@ -63,7 +63,7 @@ _END = ("refund", "reason", "upstream_code", "message", "decided_at_s")
 REFUND_RECORDS = {
     "refund requested": (_ABOUT_REFUND, refunds.SENDING),
     "refund located": (("refund", "antom_payment_id"), refunds.SENDING),
-    "refund refunded": ((*_END, "antom_refund_id", "refunded_at"), refunds.REFUNDED),
+    "refund refunded": (_END + ("antom_refund_id", "refunded_at"), refunds.REFUNDED),
     "refund refused": (_END, refunds.REFUSED),
     "refund queued": (("refund", "upstream_code", "message"), refunds.QUEUED),
     "refund attention": (("refund", "upstream_code", "message"), refunds.NEEDS_ATTENTION),
@@ -231,7 +231,7 @@ class Ledger:
 
     def owing(self) -> "list[Payment]":
         """Decided not paid, and something is still owed upstream."""
-        states = (*payments.OWING, payments.REFUNDING)
+        states = payments.OWING + (payments.REFUNDING,)
         return [payment for payment in self.unsettled.values() if payment.state in states]
 
     def unheard(self) -> "list[Payment]":
@@ -331,7 +331,7 @@ _REFUND_ENDS = (
 def _payment_entries(payment: Payment) -> "list[Entry]":
     first = "start" if payment.state == payments.WAITING else "intent"
     entries = [entry_of(first, payment)]
-    if payment.state in (*payments.OWING, payments.REFUNDING):
+    if payment.state in payments.OWING + (payments.REFUNDING,):
         entries.append(entry_of("cancel", payment))
     entries += [entry_of(kind, payment) for kind, state in _PAYMENT_ENDS if state == payment.state]
     if payment.state == payments.PAID and payment.heard:

@@ -19,6 +19,7 @@ Effects are verbs with an object, carried out by the shell one after the other:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     # state, event, guard, next state, effects
     Row = tuple[str, str, str | None, str, tuple[str, ...]]
@@ -27,16 +28,20 @@ ALWAYS = None
 STAYS = "="  # as next state: the one it is in
 
 
-def each(
-    states: "tuple[str, ...]", event: str, guard: "str | None", after: str, do: "tuple[str, ...]"
-) -> "tuple[Row, ...]":
-    """The same row for several states."""
-    return tuple((state, event, guard, state if after == STAYS else after, do) for state in states)
+def table(*rows: "tuple[Any, ...]") -> "tuple[Row, ...]":
+    """The rows, one a state: a row written for a tuple of states stands for each of them."""
+    flat = []
+    for states, event, guard, after, do in rows:
+        for state in (states,) if isinstance(states, str) else states:
+            flat.append((state, event, guard, state if after == STAYS else after, do))
+    return tuple(flat)
 
 
-def pairs(states: "tuple[str, ...]", events: "tuple[str, ...]") -> "tuple[tuple[str, str], ...]":
-    """Every state with every event: what the first hear of the second changes nothing."""
-    return tuple((state, event) for state in states for event in events)
+def pairs(*groups: "tuple[tuple[str, ...], tuple[str, ...]]") -> "tuple[tuple[str, str], ...]":
+    """Every state of a group with every event of it: what hears it and does nothing."""
+    return tuple(
+        (state, event) for states, events in groups for state in states for event in events
+    )
 
 
 class IllegalEvent(Exception):

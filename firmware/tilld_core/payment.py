@@ -7,7 +7,7 @@ refund upstream, and stays in the table until nothing is owed.
 """
 
 from tilld_core import cancel_queue
-from tilld_core.machine import ALWAYS, each, pairs, pick
+from tilld_core.machine import ALWAYS, pairs, pick, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ ASK = ("send inquiry", "wait inquiry", "tell till")
 
 
 # fmt: off
-ROWS: "tuple[Row, ...]" = (
+ROWS: "tuple[Row, ...]" = table(
     # state,      event,                 when,           then,            do
     # Before anything is sent.
     (NEW,         "start",               ALWAYS,         WAITING,         ("mark start", "wait code", "tell till")),
@@ -58,10 +58,10 @@ ROWS: "tuple[Row, ...]" = (
     (WAITING,     "restart",             ALWAYS,         FAILED,          ("note failed", "tell till")),
 
     # The intent is durable; what Antom did is not known yet.
-    *each(AT_RISK, "success",           ALWAYS,         APPROVED,        ("wait acknowledgement", "tell till")),
-    *each(AT_RISK, "refused",           ALWAYS,         FAILED,          ("note failed", "tell till")),
-    *each(AT_RISK, "not sent",          ALWAYS,         FAILED,          ("note failed", "tell till")),
-    *each(AT_RISK, "till cancel",       ALWAYS,         CANCELLING,      DECIDE_CANCEL),
+    (AT_RISK, "success",           ALWAYS,         APPROVED,        ("wait acknowledgement", "tell till")),
+    (AT_RISK, "refused",           ALWAYS,         FAILED,          ("note failed", "tell till")),
+    (AT_RISK, "not sent",          ALWAYS,         FAILED,          ("note failed", "tell till")),
+    (AT_RISK, "till cancel",       ALWAYS,         CANCELLING,      DECIDE_CANCEL),
     (PAYING,      "unknown",             ALWAYS,         INQUIRING,       ASK),
     (PAYING,      "silence",             ALWAYS,         INQUIRING,       ASK),
     (PAYING,      "notified other",      ALWAYS,         INQUIRING,       ASK),
@@ -78,28 +78,28 @@ ROWS: "tuple[Row, ...]" = (
     (APPROVED,    "till cancel",         ALWAYS,         CANCELLING,      DECIDE_CANCEL),
 
     # Money after a no: a discrepancy, which a person sees and a cancel mends.
-    *each((FAILED, CANCELLED), "success", ALWAYS,       CANCELLING,      ("call person", "note cancel", "tell till", "owe cancel", "wait minute")),
+    ((FAILED, CANCELLED), "success", ALWAYS,       CANCELLING,      ("call person", "note cancel", "tell till", "owe cancel", "wait minute")),
 
     # A durable cancel is owed.
-    *each(OWING, "try",                 ALWAYS,         "=",             ("send cancel",)),
-    *each(OWING, "cancel done",         ALWAYS,         CANCELLED,       ("note closed", "tell till")),
-    *each(OWING, "not sent",            ALWAYS,         CANCELLED,       ("note closed", "tell till")),
-    *each(OWING, "cancel unknown",      ALWAYS,         "=",             ("owe cancel",)),
-    *each(OWING, "no such order",       NEVER_EXISTED,  CANCELLED,       ("note closed", "tell till")),
-    *each(OWING, "no such order",       ALWAYS,         "=",             ("owe cancel",)),
-    *each(OWING, "window closed",       ALWAYS,         "=",             ("send window check",)),
-    *each(OWING, "status refuses",      ALWAYS,         "=",             ("send status check",)),
-    *each(OWING, "check closed",        ALWAYS,         CANCELLED,       ("note closed", "tell till")),
-    *each(OWING, "check returned",      ALWAYS,         RETURNED,        ("note returned", "tell till")),
-    *each(OWING, "check unknown",       ALWAYS,         "=",             ("owe cancel",)),
-    *each(OWING, "window check success", ALWAYS,        REFUNDING,       ("note refund", "tell till", "send refund")),
-    *each((CANCELLING, CANCEL_QUEUED), "cancel refused", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
-    *each((CANCELLING, CANCEL_QUEUED), "status check success", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
+    (OWING, "try",                 ALWAYS,         "=",             ("send cancel",)),
+    (OWING, "cancel done",         ALWAYS,         CANCELLED,       ("note closed", "tell till")),
+    (OWING, "not sent",            ALWAYS,         CANCELLED,       ("note closed", "tell till")),
+    (OWING, "cancel unknown",      ALWAYS,         "=",             ("owe cancel",)),
+    (OWING, "no such order",       NEVER_EXISTED,  CANCELLED,       ("note closed", "tell till")),
+    (OWING, "no such order",       ALWAYS,         "=",             ("owe cancel",)),
+    (OWING, "window closed",       ALWAYS,         "=",             ("send window check",)),
+    (OWING, "status refuses",      ALWAYS,         "=",             ("send status check",)),
+    (OWING, "check closed",        ALWAYS,         CANCELLED,       ("note closed", "tell till")),
+    (OWING, "check returned",      ALWAYS,         RETURNED,        ("note returned", "tell till")),
+    (OWING, "check unknown",       ALWAYS,         "=",             ("owe cancel",)),
+    (OWING, "window check success", ALWAYS,        REFUNDING,       ("note refund", "tell till", "send refund")),
+    ((CANCELLING, CANCEL_QUEUED), "cancel refused", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
+    ((CANCELLING, CANCEL_QUEUED), "status check success", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
     (NEEDS_ATTENTION, "cancel refused",  ALWAYS,         NEEDS_ATTENTION, ("owe cancel",)),
     (NEEDS_ATTENTION, "status check success", ALWAYS,    NEEDS_ATTENTION, ("owe cancel",)),
     (CANCELLING,  "minute over",         ALWAYS,         CANCEL_QUEUED,   ("call person", "note queued", "tell till")),
     (CANCELLING,  "restart",             ALWAYS,         CANCELLING,      ("tell till", "owe cancel", "wait minute")),
-    *each((CANCEL_QUEUED, NEEDS_ATTENTION), "restart", ALWAYS, "=",      ("tell till", "owe cancel")),
+    ((CANCEL_QUEUED, NEEDS_ATTENTION), "restart", ALWAYS, "=",      ("tell till", "owe cancel")),
 
     # Too late to cancel: the money goes back by a refund (refund.py), whose ends come here.
     (REFUNDING,   "restart",             ALWAYS,         REFUNDING,       ("tell till",)),
@@ -108,8 +108,8 @@ ROWS: "tuple[Row, ...]" = (
     (REFUNDING,   "refund exceeds",      ALWAYS,         REFUNDING,       ("send window check",)),
     (REFUNDING,   "check returned",      ALWAYS,         RETURNED,        ("note returned", "tell till")),
     (REFUNDING,   "check closed",        ALWAYS,         CANCELLED,       ("note closed", "tell till")),
-    *each((REFUNDING,), "check unknown", ALWAYS,        NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
-    *each((REFUNDING,), "window check success", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
+    ((REFUNDING,), "check unknown", ALWAYS,        NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
+    ((REFUNDING,), "window check success", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
     (REFUNDING,   "refund refused",      ALWAYS,         NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe cancel")),
 )
 # fmt: on
@@ -130,20 +130,20 @@ _CANCEL_ANSWERS = (
     "window check success",
     "status check success",
 )
-_DECIDED = (PAID, FAILED, *OWING, REFUNDING, CANCELLED, RETURNED)
+_DECIDED = (PAID, FAILED, REFUNDING, CANCELLED, RETURNED) + OWING
 
 # What a state hears and nothing changes: news that comes too late to decide (rules.md §3,
 # "Late evidence"), answers that add nothing, and a try whose lane has just been closed.
-IGNORED: "tuple[tuple[str, str], ...]" = (
-    *pairs((INQUIRING,), ("unknown", "undecided", "notified other")),
-    *pairs((APPROVED,), ("success", *_PAY_ANSWERS, *_INQUIRY_ANSWERS, "notified other")),
-    *pairs((PAID, *OWING, REFUNDING, RETURNED), ("success",)),
-    *pairs((PAID, FAILED, REFUNDING, CANCELLED, RETURNED), _PAY_ANSWERS),
-    *pairs(OWING, ("unknown", "refused")),
-    *pairs(_DECIDED, ("notified other", *_INQUIRY_ANSWERS)),
-    *pairs((CANCELLED, RETURNED), ("try", *_CANCEL_ANSWERS)),
-    *pairs((REFUNDING,), ("try",)),
-    *pairs((PAID, FAILED, CANCELLED, RETURNED), ("restart",)),
+IGNORED: "tuple[tuple[str, str], ...]" = pairs(
+    ((INQUIRING,), ("unknown", "undecided", "notified other")),
+    ((APPROVED,), ("success", "notified other") + _PAY_ANSWERS + _INQUIRY_ANSWERS),
+    ((PAID, REFUNDING, RETURNED) + OWING, ("success",)),
+    ((PAID, FAILED, REFUNDING, CANCELLED, RETURNED), _PAY_ANSWERS),
+    (OWING, ("unknown", "refused")),
+    (_DECIDED, ("notified other",) + _INQUIRY_ANSWERS),
+    ((CANCELLED, RETURNED), ("try",) + _CANCEL_ANSWERS),
+    ((REFUNDING,), ("try",)),
+    ((PAID, FAILED, CANCELLED, RETURNED), ("restart",)),
 )
 
 # What each wait ends with, and its length (a name of limits.Timing; the code's is the till's).

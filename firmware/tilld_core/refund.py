@@ -7,7 +7,7 @@ without the money having moved.
 """
 
 from tilld_core import cancel_queue
-from tilld_core.machine import ALWAYS, each, pick
+from tilld_core.machine import ALWAYS, pairs, pick, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ ABSENT_THRICE = "absent three times"
 ABSENT_TIMES = 3  # antom-api.md §7: asked three times, 15 s apart
 
 # fmt: off
-ROWS: "tuple[Row, ...]" = (
+ROWS: "tuple[Row, ...]" = table(
     # state,     event,              when,                then,       do
     (NEW,        "start",            LOCATED,             SENDING,    ("note requested", "tell till", "owe refund", "wait minute")),
     (NEW,        "start",            ALWAYS,              LOCATING,   ("note requested", "tell till", "owe refund", "wait minute")),
@@ -75,26 +75,24 @@ ROWS: "tuple[Row, ...]" = (
     (QUEUED,     "restart",          ALWAYS,              QUEUED,     ("tell till", "owe refund")),
     (NEEDS_ATTENTION, "restart",     ALWAYS,              NEEDS_ATTENTION, ("tell till", "owe refund")),
     # Its answer, in the first minute and later.
-    *each((SENDING, *ASKING), "refund done", ALWAYS,      REFUNDED,   ("note refunded", "tell till")),
-    *each((SENDING, *ASKING), "refund refused", ALWAYS,   REFUSED,    ("note refused", "tell till")),
-    *each((SENDING, RESUMING, QUEUED), "refund disputed", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe refund")),
+    ((SENDING,) + ASKING, "refund done", ALWAYS,      REFUNDED,   ("note refunded", "tell till")),
+    ((SENDING,) + ASKING, "refund refused", ALWAYS,   REFUSED,    ("note refused", "tell till")),
+    ((SENDING, RESUMING, QUEUED), "refund disputed", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe refund")),
     (NEEDS_ATTENTION, "refund disputed", ALWAYS,          NEEDS_ATTENTION, ("owe refund",)),
 
     # Antom is asked before the refund is repeated.
-    *each(ASKING, "try",             ALWAYS,              "=",        ("send refund inquiry",)),
-    *each(ASKING, "found done",      ALWAYS,              REFUNDED,   ("note refunded", "tell till")),
-    *each(ASKING, "found failed",    ALWAYS,              REFUSED,    ("note refused", "tell till")),
-    *each(ASKING, "found processing", ALWAYS,             "=",        ("owe refund",)),
-    *each(ASKING, "not found",       ABSENT_THRICE,       "=",        ("send refund",)),
-    *each(ASKING, "not found",       ALWAYS,              "=",        ("owe refund",)),
-    *each(ASKING, "refund unknown",  ALWAYS,              "=",        ("owe refund",)),
-    *each(ASKING, "refund not sent", ALWAYS,              "=",        ("owe refund",)),
+    (ASKING, "try",             ALWAYS,              "=",        ("send refund inquiry",)),
+    (ASKING, "found done",      ALWAYS,              REFUNDED,   ("note refunded", "tell till")),
+    (ASKING, "found failed",    ALWAYS,              REFUSED,    ("note refused", "tell till")),
+    (ASKING, "found processing", ALWAYS,             "=",        ("owe refund",)),
+    (ASKING, "not found",       ABSENT_THRICE,       "=",        ("send refund",)),
+    (ASKING, "not found",       ALWAYS,              "=",        ("owe refund",)),
+    (ASKING, "refund unknown",  ALWAYS,              "=",        ("owe refund",)),
+    (ASKING, "refund not sent", ALWAYS,              "=",        ("owe refund",)),
 )
 # fmt: on
 
-IGNORED: "tuple[tuple[str, str], ...]" = tuple(
-    (state, event) for state in SETTLED for event in ("try", "restart")
-)
+IGNORED: "tuple[tuple[str, str], ...]" = pairs((SETTLED, ("try", "restart")))
 
 
 class Refund:

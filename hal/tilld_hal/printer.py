@@ -44,7 +44,8 @@ if TYPE_CHECKING:
             """
 
         def send(self, data: bytes) -> "Fate":
-            """Prints what ``render`` gave; returns when the printer has confirmed the end, or at a total deadline.
+            """Prints what ``render`` gave; returns when the printer has confirmed the end, or at a
+            total deadline.
 
             Raises ``Gone`` only when the printer vanished before the first byte of the job.
             """

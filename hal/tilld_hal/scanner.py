@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     class Scanner(Protocol):
         """One thread reads; ``wake``, ``drain`` and ``close`` may come from any other."""
 
-        dropped: int
-        """Codes thrown away since opening: damaged, too long, interrupted or drained."""
+        @property
+        def dropped(self) -> int:
+            """Codes thrown away since opening: damaged, too long, interrupted or drained."""
 
         def read(self, timeout_s: "float | None") -> "Scan | None":
             """Blocks for one whole code and returns it the moment its last byte is in.

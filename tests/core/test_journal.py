@@ -11,9 +11,9 @@ from tilld_core.journal import (
     TORN,
     Head,
     NewerFormat,
-    Reader,
     TooLarge,
 )
+from tilld_core.journal_reader import Reader, guess_head
 
 HEAD = Head(7, 0xC0FFEE, 0)
 
@@ -80,12 +80,12 @@ def test_the_largest_batch_fits_and_a_larger_one_is_refused():
     paper, writes = written([largest], [largest])
     assert [write.offset for write in writes] == [PAGE, 2 * PAGE]
     assert paper.read().records == [largest, largest]
+    size_bytes = 0
     try:
         journal.body([largest + b"x"])
     except TooLarge as error:
-        assert error.size_bytes == BODY_MAX + 1
-        return
-    raise AssertionError("a batch larger than a frame was taken")
+        size_bytes = error.size_bytes
+    assert size_bytes == BODY_MAX + 1
 
 
 def test_the_last_record_is_read_from_its_copy_whichever_bit_is_flipped():
@@ -240,19 +240,19 @@ def later_release(data):
 
 def test_a_head_of_a_later_format_is_refused_with_both_numbers():
     data = later_release(journal.head_page(HEAD))
+    words = ""
     try:
         journal.read_head(data + bytes(PAGE - len(data)))
     except NewerFormat as error:
-        assert error.version == FORMAT + 1
-        assert str(FORMAT) in str(error)
-        return
-    raise AssertionError("a later format was read")
+        words = str(error)
+    assert str(FORMAT + 1) in words
+    assert str(FORMAT) in words
 
 
 def test_a_lost_head_is_guessed_from_the_frames():
     paper, _ = written(["a"], ["b"])
-    assert journal.guess_head(bytes(paper.bytes[PAGE : 2 * PAGE])) == HEAD
-    assert journal.guess_head(bytes(PAGE)) is None
+    assert guess_head(bytes(paper.bytes[PAGE : 2 * PAGE])) == HEAD
+    assert guess_head(bytes(PAGE)) is None
     found = paper.read("both heads are lost")
     assert (found.records, found.salvaged, found.verdict) == ([], ["a", "b"], DAMAGED)
 

@@ -82,7 +82,7 @@ def test_text_that_is_no_utf8_is_refused():
 
 
 def test_nesting_is_bounded_both_ways():
-    value = 1
+    value: object = 1
     for _ in range(DEPTH_MAX):
         value = [value]
     assert unpack(pack(value)) == value

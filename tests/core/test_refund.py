@@ -1,0 +1,219 @@
+from tilld_core import refund
+from tilld_core.machine import IllegalEvent
+from tilld_testkit.walk import ANTOM_ID, Walk, approved, refunding
+
+
+def sending() -> Walk:
+    return approved().hear("acknowledge").ask_refund()
+
+
+def locating() -> Walk:
+    return approved().hear("acknowledge").ask_refund(antom_payment_id="")
+
+
+def resuming() -> Walk:
+    return sending().next_refund_try().power_cut()
+
+
+def queued() -> Walk:
+    return sending().next_refund_try().refund_hears("refund unknown", "minute over")
+
+
+def needs_attention() -> Walk:
+    return sending().next_refund_try().refund_hears("refund disputed")
+
+
+ASKING = (resuming, queued, needs_attention)
+
+
+def state_of(walk: Walk) -> str:
+    assert walk.refund is not None
+    return walk.refund.state
+
+
+def lane_due_ms(walk: Walk) -> int:
+    assert walk.refund is not None
+    assert walk.refund.lane.next_ms is not None
+    return walk.refund.lane.next_ms
+
+
+def test_a_refund_is_durable_before_its_first_byte_and_done_before_it_is_told() -> None:
+    walk = sending()
+    begun = walk.done.index("note requested")
+    walk.next_refund_try()
+    walk.refund_hears(("refund done", {"antom_refund_id": "R1", "refunded_at": "then"}))
+    assert walk.done[begun:] == [
+        "note requested",
+        "tell till",
+        "owe refund",
+        "wait minute",
+        "send refund",
+        "note refunded",
+        "tell till",
+    ]
+    assert state_of(walk) == refund.REFUNDED
+    assert walk.refund is not None
+    assert (walk.refund.antom_refund_id, walk.refund.refunded_at) == ("R1", "then")
+
+
+def test_antoms_id_is_asked_for_first_when_it_is_not_known() -> None:
+    walk = locating().next_refund_try()
+    assert walk.done[-1] == "send locate"
+    walk.refund_hears("locate unknown").next_refund_try()
+    walk.refund_hears(("located", {"antom_payment_id": ANTOM_ID}))
+    assert state_of(walk) == refund.SENDING
+    assert walk.refund is not None
+    assert walk.refund.antom_payment_id == ANTOM_ID
+    assert lane_due_ms(walk) == walk.now_ms
+    assert walk.next_refund_try().done[-1] == "send refund"
+
+
+def test_what_cannot_be_refunded_is_refused() -> None:
+    walk = locating().next_refund_try().refund_hears("not refundable")
+    assert state_of(walk) == refund.REFUSED
+    assert walk.refund is not None
+    assert walk.refund.reason == "declined"
+
+
+def test_a_payment_not_found_in_a_minute_calls_a_person_once_and_goes_on() -> None:
+    walk = locating().next_refund_try().refund_hears("minute over")
+    assert walk.done[-2:] == ["call person", "tell till"]
+    assert walk.refund is not None
+    assert walk.refund.deadline_ms is None
+    assert state_of(walk.refund_hears("locate unknown")) == refund.LOCATING
+
+
+def test_a_refund_that_was_located_once_is_asked_about_after_a_power_cut() -> None:
+    walk = locating().next_refund_try()
+    walk.refund_hears(("located", {"antom_payment_id": ANTOM_ID})).next_refund_try()
+    walk.power_cut()
+    assert state_of(walk) == refund.RESUMING
+    assert walk.next_refund_try().done[-1] == "send refund inquiry"
+
+
+def test_a_refund_not_located_yet_looks_again_after_a_power_cut() -> None:
+    walk = locating().next_refund_try().power_cut()
+    assert state_of(walk) == refund.LOCATING
+    assert walk.next_refund_try().done[-1] == "send locate"
+
+
+def test_not_one_byte_of_the_tills_first_try_is_a_refusal() -> None:
+    walk = sending().next_refund_try().refund_hears("refund not sent")
+    assert state_of(walk) == refund.REFUSED
+    assert walk.refund is not None
+    assert walk.refund.reason == "not_sent"
+
+
+def test_not_one_byte_of_a_later_try_says_nothing_about_the_first() -> None:
+    walk = sending().next_refund_try().refund_hears("refund unknown")
+    walk.next_refund_try().refund_hears("refund not sent")
+    assert state_of(walk) == refund.SENDING
+
+
+def test_a_refund_in_place_of_a_cancel_is_never_given_up_for_want_of_a_route() -> None:
+    walk = refunding().next_refund_try().refund_hears("refund not sent")
+    assert state_of(walk) == refund.SENDING
+    assert walk.done[-1] == "owe refund"
+
+
+def test_the_same_refund_is_repeated_five_seconds_after_its_answer_is_missed() -> None:
+    walk = sending().next_refund_try().refund_hears("refund unknown")
+    assert lane_due_ms(walk) == walk.now_ms + walk.timing.retry_every_ms
+    assert walk.next_refund_try().done[-1] == "send refund"
+
+
+def test_after_a_minute_a_person_is_called_and_antom_is_asked_before_each_repeat() -> None:
+    for walk in (sending().next_refund_try(), resuming()):
+        walk.refund_hears("refund unknown", "minute over")
+        assert state_of(walk) == refund.QUEUED
+        assert walk.done[-3:] == ["call person", "note queued", "tell till"]
+        assert walk.next_refund_try().done[-1] == "send refund inquiry"
+
+
+def test_only_what_antom_did_not_know_three_times_in_45_seconds_is_sent_again() -> None:
+    for asking in ASKING:
+        walk = asking()
+        for _ in range(2):
+            walk.next_refund_try().refund_hears("not found")
+            assert walk.done[-1] == "owe refund"
+            assert lane_due_ms(walk) == walk.now_ms + 15000
+        walk.next_refund_try().refund_hears("not found")
+        assert walk.done[-1] == "send refund"
+        walk.refund_hears("refund unknown").next_refund_try().refund_hears("not found")
+        assert walk.done[-1] == "owe refund"
+
+
+def test_what_antom_found_ends_it_or_is_waited_for() -> None:
+    for asking in ASKING:
+        for event, state in (
+            ("found done", refund.REFUNDED),
+            ("refund done", refund.REFUNDED),
+            ("found failed", refund.REFUSED),
+            ("refund refused", refund.REFUSED),
+        ):
+            assert state_of(asking().next_refund_try().refund_hears(event)) == state
+        for event in ("found processing", "refund unknown", "refund not sent"):
+            walk = asking()
+            state = state_of(walk)
+            assert state_of(walk.next_refund_try().refund_hears(event)) == state
+            assert walk.done[-1] == "owe refund"
+
+
+def test_a_disputed_refund_calls_a_person_once_and_is_asked_about() -> None:
+    for begun in (sending, resuming, queued):
+        walk = begun().next_refund_try().refund_hears("refund disputed")
+        assert state_of(walk) == refund.NEEDS_ATTENTION
+        assert walk.done[-4:] == ["call person", "note attention", "tell till", "owe refund"]
+        calls = walk.done.count("call person")
+        assert walk.refund_hears("refund disputed").done.count("call person") == calls
+
+
+def test_a_restart_resumes_what_flash_says() -> None:
+    for begun, state in (
+        (sending, refund.RESUMING),
+        (queued, refund.QUEUED),
+        (needs_attention, refund.NEEDS_ATTENTION),
+    ):
+        walk = begun().power_cut()
+        assert state_of(walk) == state
+        assert lane_due_ms(walk) == walk.now_ms
+
+
+def test_an_ended_refund_hears_a_stray_try_and_a_restart_in_peace() -> None:
+    for end in ("refund done", "refund refused"):
+        walk = sending().next_refund_try().refund_hears(end)
+        heard = len(walk.done)
+        walk.refund_hears("try", "restart")
+        assert len(walk.done) == heard
+
+
+def test_a_refund_that_replaced_a_cancel_without_antoms_id_asks_for_it() -> None:
+    walk = approved().hear("till cancel")
+    walk.payment.antom_payment_id = ""
+    walk.next_try().hear("window closed", "window check success")
+    assert state_of(walk) == refund.LOCATING
+    assert walk.next_refund_try().done[-1] == "send locate"
+
+
+def test_words_of_the_answer_are_kept() -> None:
+    walk = sending().next_refund_try()
+    walk.refund_hears(("refund refused", {"upstream_code": "X", "message": "words"}))
+    assert walk.refund is not None
+    assert (walk.refund.upstream_code, walk.refund.message) == ("X", "words")
+    assert refund.REFUSED in repr(walk.refund)
+
+
+def test_what_a_state_cannot_hear_is_a_bug() -> None:
+    try:
+        sending().refund_hears("found done")
+    except IllegalEvent as fault:
+        assert fault.state == refund.SENDING
+    else:
+        raise AssertionError("an answer to a question that was never asked")
+
+
+def test_the_till_sees_four_words() -> None:
+    states = [refund.NEW] + list(refund.OPEN + refund.SETTLED)
+    assert sorted(refund.SHOWN) == sorted(states)
+    shown = {refund.SHOWN[state] for state in states}
+    assert shown == {"refunding", "refunded", "refused", "needs_attention"}
