@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tilld_daemon import VERSION
@@ -115,7 +114,7 @@ class Daemon:
             gids(settings.till.groups),
         )
         await device.wake()
-        await socket.listen(Path(settings.till.socket))
+        await socket.listen(settings.till.socket)
         device.load_the_rest()
         self._tell_systemd(loop)
         log.info("tilld %s serves %s", VERSION, settings.till.socket)

@@ -19,7 +19,7 @@ from tilld_daemon.lookup import Lookup
 from tilld_daemon.till_socket import Later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tilld_core.messages import Method
     from tilld_core.payment import Payment
@@ -42,37 +42,77 @@ class Desk:
         self._payments = payments = PaymentCalls(device, lookup, admission)
         refunds = RefundCalls(device, lookup, admission)
         paper = PaperCalls(device, lookup, admission)
-        # Later: what writes to flash runs to its end; what only waits ends with its connection.
-        self._calls: dict[str, Callable[[Params, Connection], Answer]] = {
+        self._begun: dict[str, asyncio.Future[None]] = {}
+        self._told_at_once: dict[str, Callable[[Params, Connection], Params]] = {
             "hello": self._hello,
-            "payment.start": lambda p, c: Later(payments.start(p, c), ends=False),
-            "payment.wait": lambda p, c: Later(self._wait(payments.find(p, c), p), ends=True),
-            "payment.acknowledge": lambda p, c: Later(payments.acknowledge(p, c), ends=False),
-            "payment.cancel": lambda p, c: Later(payments.cancel(p, c), ends=False),
             "payment.get": lambda p, c: self._shell.view(payments.find(p, c)),
             "payment.explain": lambda p, c: explain(payments.find(p, c), device.views),
             "payment.list": lambda p, c: payments.list(p),
-            "refund.start": lambda p, c: Later(refunds.start(p), ends=False),
-            "refund.wait": lambda p, c: Later(self._wait(lookup.refund(p), p), ends=True),
             "refund.get": lambda p, c: self._shell.view(lookup.refund(p)),
             "refund.list": lambda p, c: refunds.list(p),
-            "receipt.print": lambda p, c: Later(paper.print_receipt(p), ends=False),
             "receipt.get": lambda p, c: paper.get_receipt(p),
-            "printer.print": lambda p, c: Later(paper.print(p), ends=False),
-            "printer.job": lambda p, c: Later(paper.job(p), ends=True),
-            "printer.status": lambda p, c: Later(paper.status(), ends=True),
             "queue.list": lambda p, c: self._list_queue(p),
             "queue.flush": lambda p, c: self._flush(),
             "device.info": lambda p, c: device.info(),
             "device.health": lambda p, c: device.health_report(),
             "events.subscribe": self._subscribe,
         }
+        # what only waits ends with its connection
+        self._waits: dict[str, Callable[[Params, Connection], Awaitable[Params]]] = {
+            "payment.wait": lambda p, c: self._wait(payments.find(p, c), p),
+            "refund.wait": lambda p, c: self._wait(lookup.refund(p), p),
+            "printer.job": lambda p, c: paper.job(p),
+            "printer.status": lambda p, c: paper.status(),
+        }
+        # what writes to flash runs to its end, whoever asked for it
+        self._writes: dict[str, Callable[[Params, Connection], Awaitable[Params]]] = {
+            "payment.start": payments.start,
+            "payment.acknowledge": payments.acknowledge,
+            "payment.cancel": payments.cancel,
+            "refund.start": lambda p, c: refunds.start(p),
+            "receipt.print": lambda p, c: paper.print_receipt(p),
+            "printer.print": lambda p, c: paper.print(p),
+        }
 
     def call(self, row: Method, params: Params, connection: Connection) -> Answer:
         """The answer to a checked call, or the work that will give it. Raises CallError."""
         if self._device.stopping:
             raise CallError("stopping")
-        return self._calls[row[0]](params, connection)
+        name = row[0]
+        if ("key", "key", True) in row[2]:
+            over = self._begun[params["key"]] = asyncio.get_running_loop().create_future()
+            work = self._begin(params["key"], over, self._writes[name](params, connection))
+            return Later(work, ends=False)
+        begun = self._begun.get(params.get("key") or "")
+        if begun is None and name in self._told_at_once:
+            return self._told_at_once[name](params, connection)
+        return Later(self._after(begun, name, params, connection), ends=name not in self._writes)
+
+    async def _begin(
+        self, key: str, over: asyncio.Future[None], work: Awaitable[Params]
+    ) -> Params:
+        """A call that brings its own key: ``over`` is done when the key is known, or refused."""
+        try:
+            return await work
+        finally:
+            over.set_result(None)
+            if self._begun.get(key) is over:
+                del self._begun[key]
+
+    async def _after(
+        self,
+        begun: asyncio.Future[None] | None,
+        name: str,
+        params: Params,
+        connection: Connection,
+    ) -> Params:
+        """Calls start in the order received: one that names a key waits for that key's start."""
+        if begun is not None:
+            await asyncio.wait((begun,))
+        if name in self._told_at_once:
+            return self._told_at_once[name](params, connection)
+        call = self._waits.get(name) or self._writes[name]
+        return await call(params, connection)
 
     def delivered(self, result: object) -> None:
         """An answer is on its way to a living connection: the PAIDs in it were heard (§1)."""
@@ -90,6 +130,7 @@ class Desk:
         self._device.events.gap(connection, self._device.open_objects)
 
     def _hello(self, params: Params, connection: Connection) -> Params:
+        connection.errors_as_text = params["errors"] == "text"
         major = params["api"][0]
         if major != API[0]:
             raise CallError(
@@ -98,7 +139,6 @@ class Desk:
             )
         connection.client = params["client"]
         connection.greeted = True
-        connection.errors_as_text = params["errors"] == "text"
         return self._device.greeting()
 
     def _subscribe(self, params: Params, connection: Connection) -> Params:

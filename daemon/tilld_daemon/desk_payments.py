@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import limits, payment
@@ -172,7 +171,7 @@ class PaymentCalls:
 
     async def _close_key(self, key: str) -> Payment:
         """A cancel that overtook its start: the key can never pay (till_socket.md §3)."""
-        name = "closed" + hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+        name = "closed" + self._device.clock.random_bytes(16).hex()
         closed = Payment(name, key, "", "", 0, self._shell.now_s())
         if not await self._device.journal.reserve(closed.payment, CLOSED_KEY_NEEDS_BYTES):
             raise CallError("journal_full")

@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgpack
 
@@ -38,7 +35,7 @@ from tilld_hal import catalogue
 from tilld_hal.errors import HalError, StorageFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tilld_antom.client import Antom
     from tilld_core.payment import Payment
@@ -46,7 +43,6 @@ if TYPE_CHECKING:
     from tilld_daemon.settings import Settings
     from tilld_hal.network import Network
     from tilld_hal.scanner import Scan
-    from tilld_hal.storage import Storage
 
 log = logging.getLogger("tilld")
 
@@ -54,26 +50,6 @@ RECENT_S = 3600  # decided so lately is told again after a gap (till_socket.md ย
 LOOK_UPSTREAM_EVERY_S = 3.0  # while the way to Antom is found closed
 COLUMNS = 42  # of a receipt, when no printer says otherwise
 FEATURES = ["payment", "refund", "receipt", "printer", "queue", "events", "explain"]
-
-
-class Unwritable:
-    """A storage that has failed: read as it is, and nothing is written to it any more (I21)."""
-
-    def __init__(self, device: Storage) -> None:
-        self._device = device
-        self.segment_size = device.segment_size
-
-    def read(self, segment: int, offset: int, size: int) -> bytes:
-        return self._device.read(segment, offset, size)
-
-    def write(self, segment: int, offset: int, data: bytes) -> None:
-        """Repairs wait for a storage that works."""
-
-    def flush(self, segment: int) -> None:
-        """See ``write``."""
-
-    def close(self) -> None:
-        self._device.close()
 
 
 class Device:
@@ -98,7 +74,7 @@ class Device:
         self.clock = catalogue.open_driver("clock", settings.clock.driver, settings.clock.settings)
         self.ledger = Ledger()
         self.views = Views(self.ledger, settings.offset_min)
-        self.events = Events(secrets.randbits(52), self._now_text)
+        self.events = Events(int.from_bytes(self.clock.random_bytes(6), "big"), self._now_text)
         self.health = Health(self.clock.monotonic_ms, self._health_changed)
         self.scanner_is = "unknown" if settings.scanner.driver else "no"
         self._storage = catalogue.open_driver(
@@ -132,9 +108,7 @@ class Device:
             lambda: self.shell.now_s() if self.clock.trusted() else None,
             self._way,
         )
-        self.codes = Codes(
-            settings.code, settings.timing.same_code_within_ms, self.clock.monotonic_ms
-        )
+        self.codes = Codes(settings.code, settings.timing.same_code_within_ms, self.clock)
         self.receipts = Receipts(
             self.ledger,
             settings.receipt,
@@ -142,7 +116,7 @@ class Device:
             settings.offset_min,
             self.clock.trusted,
             self._columns(),
-            Path(settings.receipt.logo).read_bytes() if settings.receipt.logo else b"",
+            _read(settings.receipt.logo),
         )
         self.printing = self._printing() if settings.printer.driver else None
         self._scanner: ScannerThread | None = None
@@ -153,15 +127,12 @@ class Device:
     def _recover(self) -> tuple[Store, StorageFault | None]:
         """The journal's records into the ledger; what can't be read is said and never guessed."""
         store = Store(self._storage, unpack=msgpack.unpackb)
-        fault = None
-        try:
-            found = store.recover()
-        except StorageFault as error:
-            log.error("the journal can be read, not written: %s", error.reason)
-            fault = error
-            store = Store(Unwritable(self._storage), unpack=msgpack.unpackb)
-            found = store.recover()
-        for entry in found.records:
+        found = store.recover()
+        fault = found.fault
+        if fault is not None:
+            log.error("the journal can be read, not written: %s", fault.reason)
+        # what may be in memory alone decides nothing: its payment is as it was before (ยง3)
+        for entry in found.records[: len(found.records) - found.unproven]:
             self.ledger.replay(entry)
         self._salvage(found.salvaged)
         if found.verdict == codec.DAMAGED:
@@ -174,7 +145,7 @@ class Device:
         self.clock.advance_wall(self.ledger.latest_s * 1000)
         return store, fault
 
-    def _salvage(self, entries: list[Any]) -> None:
+    def _salvage(self, entries: Sequence[Any]) -> None:
         for entry in entries:
             try:
                 self.ledger.replay(entry)
@@ -186,7 +157,7 @@ class Device:
         if self.journal.fault is not None:
             self.health.block("storage", self.journal.fault.reason)
         elif not self.ledger.device:
-            self.ledger.device = secrets.token_hex(8)
+            self.ledger.device = self.clock.random_bytes(8).hex()
             await self.journal.note([["device", self.ledger.device]])
         await self.shell.resume()
 
@@ -340,18 +311,15 @@ class Device:
         self.events.announce("job.changed", {"job": self.views.job(job)})
 
     def new_job_id(self) -> str:
-        return "job" + secrets.token_hex(10)
+        return f"job{self.clock.random_bytes(10).hex()}"
 
     # The network.
 
     def _watch_network(self) -> None:
         """In its own thread: every change is told to the event loop."""
         device = self.settings.network
-        given = dict(device.settings)
-        if device.driver == "linux" and _is_loopback(self.settings.upstream.url):
-            given.setdefault("loopback", True)
         try:
-            network: Network = catalogue.open_driver("network", device.driver, given)
+            network: Network = catalogue.open_driver("network", device.driver, device.settings)
             self._network = network
             self._say(self._network_is, network.state().link)
             while not self.stopping:
@@ -440,6 +408,9 @@ class Device:
         return civil.rfc3339(now_s, self.settings.offset_min(now_s))
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+def _read(path: str) -> bytes:
+    """The file's bytes; none for no path."""
+    if not path:
+        return b""
+    with open(path, "rb") as opened:
+        return opened.read()

@@ -55,9 +55,9 @@ class Journal:
         """Durable when it returns. Raises StorageFault: the records may or may not be on flash."""
         async with self._turn:
             cost = min(self._store.cost_bytes(entries), self._reserved.get(of, 0))
+            await self._ask(lambda: self._store.append(entries, reserved=cost))
             if cost:
                 self._reserved[of] -= cost
-            await self._ask(lambda: self._store.append(entries, reserved=cost))
             self.worked = True
             await self._make_room()
 
@@ -89,9 +89,14 @@ class Journal:
             self._thread.call(lambda: self._store.release(size))
 
     async def _make_room(self) -> None:
-        if self._store.needs_compaction:
-            live = self._live()
+        if not self._store.needs_compaction:
+            return
+        live = self._live()
+        try:
             await self._ask(lambda: self._store.compact(live))
+        except JournalFull as full:
+            # what must be kept fills it; what was accepted has its room, nothing new is accepted
+            log.warning("the journal can't be made smaller: %s", full)
 
     async def _ask(self, work: Callable[[], Any]) -> None:
         if self._fault is not None:

@@ -7,9 +7,7 @@ thrown away. A payment code never goes anywhere but into its payment (I31).
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import secrets
 import threading
 from typing import TYPE_CHECKING
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tilld_daemon.settings import Code, Device
+    from tilld_hal.clock import Clock
     from tilld_hal.scanner import Scan, Scanner
 
 log = logging.getLogger("tilld.scanner")
@@ -108,11 +107,11 @@ class Codes:
     unless the earlier attempt ended with nothing sent. Only salted hashes are kept, in memory.
     """
 
-    def __init__(self, code: Code, same_within_ms: int, now_ms: Callable[[], int]) -> None:
+    def __init__(self, code: Code, same_within_ms: int, clock: Clock) -> None:
         self._code = code
         self._same_within_ms = same_within_ms
-        self._now_ms = now_ms
-        self._salt = secrets.token_bytes(16)
+        self._now_ms = clock.monotonic_ms
+        self._salt = clock.random_bytes(16)
         self._used: dict[bytes, tuple[int, str]] = {}
 
     def refusal(self, text: str) -> str:
@@ -141,4 +140,6 @@ class Codes:
                 del self._used[known]
 
     def _hash(self, text: str) -> bytes:
+        import hashlib  # 2 ms that no start has to wait for
+
         return hashlib.blake2b(text.encode(), key=self._salt, digest_size=16).digest()

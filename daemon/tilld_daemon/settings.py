@@ -14,6 +14,8 @@ from tilld_daemon.settings_file import SettingsError, SettingsFile
 
 DEFAULT_PATH = "/etc/tilld/tilld.toml"
 STATE_PATH = "/var/lib/tilld"
+ZONES = "/usr/share/zoneinfo"
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
 __all__ = [
     "DEFAULT_PATH",
@@ -308,6 +310,10 @@ def _timing(file: SettingsFile, values: dict[str, Any], mode: str) -> tuple[Timi
 
 
 def _check_timezone(file: SettingsFile, found: Settings) -> None:
+    """A zone with a file is there; reading it can wait until a time is shown (8 ms)."""
+    name = found.terminal.timezone
+    if _ZONE_NAME.fullmatch(name) and os.path.isfile(os.path.join(ZONES, name)):
+        return
     try:
         found.offset_min(0)
     except (LookupError, ValueError, OSError) as error:

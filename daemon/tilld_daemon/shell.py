@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -118,10 +117,14 @@ class Shell:
 
     def new_id(self, amount_minor: int, for_refund: bool = False) -> str:
         """A fresh request id; its serial becomes durable with the object's first record."""
-        self.ledger.serial = request_id.next_serial(self.ledger.serial, secrets.token_bytes(8))
+        self.ledger.serial = request_id.next_serial(self.ledger.serial, self._clock.random_bytes(8))
         make = request_id.make_refund if for_refund else request_id.make
         return make(
-            self.now_s(), self._terminal, amount_minor, self.ledger.serial, secrets.token_bytes(16)
+            self.now_s(),
+            self._terminal,
+            amount_minor,
+            self.ledger.serial,
+            self._clock.random_bytes(16),
         )
 
     async def happen(self, thing: Thing, event: str, facts: dict[str, Any] | None = None) -> None:
@@ -171,8 +174,10 @@ class Shell:
                 self._tell_owner(replaced)
 
     async def _resume(self, thing: Thing) -> None:
+        since_s = thing.decided_at_s if isinstance(thing, Payment) else thing.created_at_s
+        owed_for_ms = max(0, self.now_s() - since_s) * 1000 if since_s else 0
         try:
-            await self.happen(thing, "restart")
+            await self.happen(thing, "restart", {"owed_for_ms": owed_for_ms})
         except CallError as error:
             # The storage can't take the decision: it stays open and a person is called (I21).
             self._attention(thing, error.message)
@@ -202,7 +207,7 @@ class Shell:
         if facts.get("alarm"):
             self._attention(thing, f"An answer about it can't be trusted ({facts['alarm']}).")
         step = payment.step if isinstance(thing, Payment) else refund.step
-        effects = step(thing, event, facts, self.now_ms(), self.timing, _chance)  # type: ignore[arg-type]
+        effects = step(thing, event, facts, self.now_ms(), self.timing, self._chance)  # type: ignore[arg-type]
         self._watch(thing)
         for effect in effects:
             await self._perform(thing, effect, facts)
@@ -246,6 +251,8 @@ class Shell:
         """A fault freezes the object: what its record says is known after the next start."""
         if what in ENDS:
             thing.decided_at_s = self.now_s()
+        if what == "paid" and isinstance(thing, Payment):
+            thing.heard = False  # until an answer that says so is on its way (rules.md §1)
         entries = self._entries(thing, what)
         try:
             if verb == "note":
@@ -264,6 +271,8 @@ class Shell:
             return [["serial", self.ledger.serial], entry] if what == "requested" else [entry]
         if what in ("start", "intent"):
             return [["serial", self.ledger.serial], entry_of(what, thing)]
+        if what == "failed" and not thing.currency:  # a closed key has no record before this one
+            return [entry_of("start", thing), entry_of(what, thing)]
         if what == "refund":
             return [
                 ["serial", self.ledger.serial],
@@ -389,6 +398,9 @@ class Shell:
                 thing.deadline_ms = None
                 await self._move(thing, thing.deadline_event, {})
 
+    def _chance(self, n: int) -> int:
+        return int.from_bytes(self._clock.random_bytes(6), "big") % (n + 1)
+
     def now_ms(self) -> int:
         return self._clock.monotonic_ms()
 
@@ -398,10 +410,6 @@ class Shell:
 
 def _id(thing: Thing) -> str:
     return thing.payment if isinstance(thing, Payment) else thing.refund
-
-
-def _chance(n: int) -> int:
-    return secrets.randbelow(n + 1)
 
 
 def _call_message(thing: Thing) -> str:

@@ -5,9 +5,8 @@ The codec and the reasons for its layout are in `tilld_core.journal`.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tilld_core import journal, journal_reader, packing
 from tilld_core.journal import CLEAN, DAMAGED
@@ -33,8 +32,7 @@ class JournalFull(Exception):
         self.room_bytes = room_bytes
 
 
-@dataclass(frozen=True)
-class Recovery:
+class Recovery(NamedTuple):
     """What the journal held, oldest record first; all of it is on flash now.
 
     ``verdict`` (see `tilld_core.journal`): `CLEAN`, `TORN` and `COPIED` are harmless; with
@@ -50,20 +48,20 @@ class Recovery:
     records: list[Any]
     verdict: str
     damage: str = ""
-    salvaged: list[Any] = field(default_factory=list)
+    salvaged: Sequence[Any] = ()
     new: bool = False
     generation: int = 0
     fault: StorageFault | None = None
     unproven: int = 0
 
 
-@dataclass
 class Counts:
     """What the device was asked to do since the Store was made."""
 
-    flushes: int = 0
-    writes: int = 0
-    bytes: int = 0
+    def __init__(self) -> None:
+        self.flushes = 0
+        self.writes = 0
+        self.bytes = 0
 
 
 class Store:

@@ -11,6 +11,7 @@ import logging
 import os
 import pwd
 import socket
+import stat
 import struct
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +22,6 @@ from tilld_core.messages import CallError, check_params, method
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from tilld_core.messages import Method
 
@@ -273,13 +273,13 @@ class TillSocket:
         self._server: asyncio.Server | None = None
         self._packer = msgpack.Packer(use_bin_type=True)
 
-    async def listen(self, path: Path) -> None:
+    async def listen(self, path: str) -> None:
         """Binds; a socket file that a dead daemon left behind is replaced."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_socket():
-            path.unlink()
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+            os.unlink(path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(path))
+        listener.bind(path)
         # Whoever may connect is told by its credentials whether it may sell.
         os.chmod(path, 0o666 if self._uids or self._gids else 0o600)
         loop = asyncio.get_running_loop()

@@ -35,6 +35,12 @@ class Lane:
         self.last_error = ""
 
 
+def begin(lane: Lane) -> None:
+    """A new debt: its first try is due as soon as it is owed."""
+    lane.attempts = 0
+    lane.backed_off = 0
+
+
 def owe(lane: Lane, now_ms: int, first_minute: bool, timing: "Timing", chance: "Chance") -> None:
     """Sets the next try: at once for a new debt, else after the pause that rules.md §2 gives."""
     lane.under_way = False

@@ -153,15 +153,14 @@ class Ledger:
 
     def _replay_payment(self, kind: str, values: "Entry") -> None:
         fields, state = PAYMENT_RECORDS[kind]
-        if fields is _ABOUT_PAYMENT:
-            facts = dict(zip(fields, values))  # noqa: B905 - MicroPython's zip has no strict
+        facts = dict(zip(fields, values))  # noqa: B905 - MicroPython's zip has no strict
+        if fields is _ABOUT_PAYMENT and values[0] not in self.payments:
             self.add_payment(Payment(**facts))
         payment = self.payments.get(values[0])
         if payment is None:
             raise BadRecord(f"a {kind} record without its payment")
-        if fields is not _ABOUT_PAYMENT:
-            for name, value in zip(fields, values):  # noqa: B905
-                setattr(payment, name, value)
+        for name in fields:  # an intent repeats what its start said: one payment, not two
+            setattr(payment, name, facts[name])
         payment.state = state or payment.state
         self.moved(payment)
         payment.heard = kind == "heard" or payment.heard

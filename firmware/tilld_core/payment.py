@@ -301,13 +301,16 @@ def _prepare(
     if verb == "wait":
         event, length = WAITS[what]
         payment.deadline_event = event
-        payment.deadline_ms = now_ms + (
-            getattr(timing, length) if length else payment.scan_timeout_ms
-        )
+        length_ms = getattr(timing, length) if length else payment.scan_timeout_ms
+        if what == "minute":  # of which a life before this one may have seen a part (I32)
+            length_ms = max(0, length_ms - facts.get("owed_for_ms", 0))
+        payment.deadline_ms = now_ms + length_ms
         payment.decides_by_ms = _decides_by_ms(payment, what, now_ms, timing)
     elif verb == "owe":
         first_minute = payment.state == CANCELLING
         cancel_queue.owe(payment.lane, now_ms, first_minute, timing, chance)
+    elif effect == "note cancel":
+        cancel_queue.begin(payment.lane)
     elif effect == "send inquiry":
         payment.inquiries_sent += 1
     elif effect == "send cancel":

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 METHOD = "Antom"
 COPY_TEXT = "COPY"
 COLUMNS_MIN = 16
-FEED_LINES = 3  # from the print head to the cutter
 
 PAID = "paid"
 REFUND = "refund"
@@ -166,22 +165,26 @@ def document(
     if columns < COLUMNS_MIN:
         raise ValueError("a receipt needs 16 columns")
     kind = receipt["kind"] or ""
-    blocks: "list[Block]" = []
-    if logo:
-        blocks.append({"type": "image", "png": logo})
-    if copy_text:
-        blocks += _big(copy_text, columns)
-    blocks += _centred(header, columns)
-    blocks += _big(WORDS[language].get(kind + " title", ""), columns)
-    blocks += _table(receipt, columns, language)
-    if kind == NOT_PAID:
-        notice = WORDS[language][receipt["state"] or ""]
-        blocks += [_text(line, bold=True) for line in wrap(notice, columns)]
+    words = WORDS[language]
+    notice = words[receipt["state"] or ""] if kind == NOT_PAID else ""
+    ids: "list[Block]" = []
     for name in _IDS[kind]:
-        blocks += _id(WORDS[language][name], receipt[name], columns)
-    blocks.append({"type": "qr", "data": receipt["payment"]})
-    blocks += _centred(footer, columns)
-    blocks.append({"type": "feed", "lines": FEED_LINES})
+        ids += _id(words[name], receipt[name], columns)
+    sections: "list[list[Block]]" = [
+        [{"type": "image", "png": logo}] if logo else [],
+        _big(copy_text, columns),
+        _centred(header, columns),
+        _big(words.get(kind + " title", ""), columns),
+        _table(receipt, columns, language),
+        [_text(line, bold=True) for line in wrap(notice, columns)],
+        ids,
+        [{"type": "qr", "data": receipt["payment"]}],  # the blank lines are its quiet zone
+        _centred(footer, columns),
+    ]
+    blocks: "list[Block]" = []
+    for section in sections:
+        if section:
+            blocks += [_text("")] + section if blocks else section
     blocks.append({"type": "cut"})
     return blocks
 
@@ -201,8 +204,9 @@ def lines(
             text = block["text"]
             if block.get("align") == "center":
                 text = " " * ((columns - width(text)) // 2) + text
-            shown.append(text)
-    return shown
+            if text or (shown and shown[-1]):  # one blank line where paper has the QR between two
+                shown.append(text)
+    return shown if shown[-1] else shown[:-1]
 
 
 def clean(text: str) -> str:
@@ -263,7 +267,9 @@ def _row(label: str, value: str, columns: int) -> "list[str]":
 def _id(label: str, value: "str | None", columns: int) -> "list[Block]":
     if not value:
         return []
-    return [_text(line) for line in wrap(label, columns) + _pieces(value, columns)]
+    rows = -(-width(value) // columns)
+    # Lines of one length, so that no single character is left over on the last.
+    return [_text(line) for line in wrap(label, columns) + _pieces(value, -(-width(value) // rows))]
 
 
 def _big(text: str, columns: int) -> "list[Block]":

@@ -169,7 +169,7 @@ def step(
     if refund.state == REFUSED:
         refund.reason = "not_sent" if event == "refund not sent" else "declined"
     for effect in row[4]:
-        _prepare(refund, effect, event, now_ms, timing, chance)
+        _prepare(refund, effect, event, facts.get("owed_for_ms", 0), now_ms, timing, chance)
     return row[4]
 
 
@@ -188,6 +188,7 @@ def _prepare(
     refund: Refund,
     effect: str,
     event: str,
+    owed_for_ms: int,
     now_ms: int,
     timing: "Timing",
     chance: "cancel_queue.Chance",
@@ -195,10 +196,10 @@ def _prepare(
     verb = effect.split(" ", 1)[0]
     if verb == "wait":
         refund.deadline_event = "minute over"
-        refund.deadline_ms = now_ms + timing.cancel_for_ms
+        refund.deadline_ms = now_ms + max(0, timing.cancel_for_ms - owed_for_ms)
     elif verb == "owe":
         if event in ("located", "restart"):
-            refund.lane.attempts = 0  # a new kind of question: asked at once
+            cancel_queue.begin(refund.lane)  # a new kind of question: asked at once
         first_minute = refund.state in (LOCATING, SENDING)
         cancel_queue.owe(refund.lane, now_ms, first_minute, timing, chance)
         if event == "not found":

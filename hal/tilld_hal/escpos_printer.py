@@ -181,7 +181,7 @@ class EscposPrinter:
             answers.append(self._ask(question))
             if answers[-1] is None:
                 break  # it is mute: its other answers would only be waited for
-        printer, cover, paper = (answers + [None, None])[:3]  # noqa: RUF005 - MicroPython
+        printer, cover, paper = (answers + [None, None])[:3]
         return PrinterStatus(
             _unless(_OFFLINE, printer), _unless(_PAPER_END, paper), _unless(_COVER_OPEN, cover)
         )

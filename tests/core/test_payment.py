@@ -306,15 +306,26 @@ def test_an_end_stays_an_end() -> None:
         assert ended.hear("restart", "notified other", "unknown").state == state
 
 
+def fault_of(state: str, event: str) -> "IllegalEvent | None":
+    try:
+        pick(payment.ROWS, payment.IGNORED, state, event, bool)
+    except IllegalEvent as fault:
+        return fault
+    return None
+
+
 def test_what_a_state_cannot_hear_is_a_bug() -> None:
     for state, event in ((payment.NEW, "acknowledge"), (payment.PAID, "till cancel")):
-        try:
-            pick(payment.ROWS, payment.IGNORED, state, event, bool)
-        except IllegalEvent as fault:
-            assert (fault.state, fault.event) == (state, event)
-            assert event in str(fault)
-        else:
-            raise AssertionError(event)
+        fault = fault_of(state, event)
+        assert fault is not None
+        assert (fault.state, fault.event) == (state, event)
+        assert event in str(fault)
+
+
+def test_every_way_to_a_no_has_its_reason() -> None:
+    for state, event, _, after, _ in payment.ROWS:
+        if state in payment.UNDECIDED and after not in payment.UNDECIDED and after != payment.PAID:
+            assert event in payment.REASONS
 
 
 def test_no_pair_is_both_a_row_and_ignored() -> None:

@@ -34,17 +34,20 @@ def test_a_receipt_says_who_took_the_money_when_how_much_and_for_what() -> None:
     shown = receipt.lines(paid(), 32, ("Shop",), ("Thank you",))
     assert shown == [
         "              Shop",
+        "",
         "Order                     A-1001",
         "Amount                 12.50 EUR",
         "Paid with                  Antom",
         "Time  2026-11-22 23:27:30 +01:00",
         "Terminal                   T0042",
+        "",
         "Payment request ID",
-        "1795386450T00421250000000777MYCU",
-        "QEABHQBKACMACIAAXYZ",
+        "1795386450T004212500000007",
+        "77MYCUQEABHQBKACMACIAAXYZ",
         "Antom payment ID",
-        "202003151940108001001881I0204295",
-        "953",
+        "202003151940108001",
+        "001881I0204295953",
+        "",
         "           Thank you",
     ]
 
@@ -84,7 +87,7 @@ def test_a_reprint_is_headed_copy_and_a_first_print_is_not() -> None:
         "bold": True,
         "size": 2,
     }
-    assert again[1:] == first
+    assert again[1:] == [{"type": "text", "text": ""}, *first]
 
 
 def test_a_refund_names_its_own_ids_beside_the_payments() -> None:
@@ -177,4 +180,14 @@ def test_a_slip_without_its_state_and_paper_too_narrow_are_bugs() -> None:
 def test_paper_ends_with_a_cut_and_may_begin_with_a_logo() -> None:
     document = receipt.document(paid(), 32, logo=b"png")
     assert document[0] == {"type": "image", "png": b"png"}
-    assert document[-2:] == [{"type": "feed", "lines": 3}, {"type": "cut"}]
+    assert document[-1] == {"type": "cut"}
+
+
+def test_blank_lines_keep_the_qr_free_on_every_slip() -> None:
+    blank = {"type": "text", "text": ""}
+    for kind, state in (("paid", None), ("not_paid", "failed")):
+        document = receipt.document(paid(kind=kind, state=state), 42, (), ("Thank you",))
+        at = [block["type"] for block in document].index("qr")
+        assert document[at - 1] == blank
+        assert document[at + 1] == blank
+        assert document[0] != blank

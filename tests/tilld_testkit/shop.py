@@ -56,7 +56,7 @@ class Terminal:
         self.scanner = SerialDevice(folder / "ttyScanner") if scanner else None
         self.printer_line = SerialDevice(folder / "ttyPrinter") if printer else None
         self.paper = Paper()
-        self._printer = PrinterOnLine(self.printer_line, self.paper) if self.printer_line else None
+        self.printing = PrinterOnLine(self.printer_line, self.paper) if self.printer_line else None
         self._write_settings(scale, dict(more or {}), url or simulator.url)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -133,8 +133,8 @@ class Terminal:
 
     def close(self) -> None:
         self.kill()
-        if self._printer is not None and self.printer_line is not None:
-            self._printer.close()
+        if self.printing is not None and self.printer_line is not None:
+            self.printing.close()
             self.printer_line.close()
         if self.scanner is not None:
             self.scanner.close()

@@ -1,0 +1,31 @@
+"""Mutants that survive, each with the reason why it is no mistake in the money.
+
+`prove mutants` holds that this list is exact: each of these survives, and no other.
+"""
+
+from __future__ import annotations
+
+_TOLD_AGAIN = "the till is shown the state it already sees; only the seconds left would be newer"
+_DURABLE_BEFORE = (
+    "the refund is durable by the record before both, and its first byte leaves by a later event"
+)
+_CALLED_BEFORE = (
+    "a person was called when the cancel was queued, and goes on looking at the same payment"
+)
+
+HARMLESS: dict[str, str] = {
+    "payment: inquiring, silence [inquiries left]: no tell till": _TOLD_AGAIN,
+}
+for _state in ("cancelling", "cancel_queued", "needs_attention"):
+    _name = f"payment: {_state}, window check success: send refund before tell till"
+    HARMLESS[_name] = _DURABLE_BEFORE
+for _news in ("cancel refused", "status check success"):
+    for _mistake in ("no call person", "note attention before call person"):
+        HARMLESS[f"payment: cancel_queued, {_news}: {_mistake}"] = _CALLED_BEFORE
+for _state in ("locating", "sending", "resuming"):
+    HARMLESS[f"refund: {_state}, minute over: no tell till"] = _TOLD_AGAIN
+HARMLESS["refund: locating, minute over: tell till before call person"] = (
+    "it tells the word the till already sees, and a restart between the two waits a minute again"
+)
+for _mistake in ("no call person", "note attention before call person"):
+    HARMLESS[f"refund: queued, refund disputed: {_mistake}"] = _CALLED_BEFORE
