@@ -88,6 +88,7 @@ class Daemon:
     async def run(self) -> int:
         """Serves until told to stop. After a storage fault the same process starts anew: only
         reading the flash tells what became of the last decision (rules.md §3)."""
+        from tilld_core.journal import NewerFormat
         from tilld_daemon.desk import Desk
         from tilld_daemon.device import Device
         from tilld_daemon.settings import gids, uids
@@ -102,8 +103,8 @@ class Daemon:
         settings = self._settings
         try:
             device = Device(settings, self._start_anew, self._bug, after_fault)
-        except HalError as error:
-            log.error("tilld can't start: %s", error.reason)
+        except (HalError, NewerFormat) as error:
+            log.error("tilld can't start: %s", error)
             return 1
         device.fatal = self._refuse_settings
         socket = TillSocket(

@@ -88,9 +88,7 @@ class Desk:
             return self._told_at_once[name](params, connection)
         return Later(self._after(begun, name, params, connection), ends=name not in self._writes)
 
-    async def _begin(
-        self, key: str, over: asyncio.Future[None], work: Awaitable[Params]
-    ) -> Params:
+    async def _begin(self, key: str, over: asyncio.Future[None], work: Awaitable[Params]) -> Params:
         """A call that brings its own key: ``over`` is done when the key is known, or refused."""
         try:
             return await work
@@ -161,7 +159,8 @@ class Desk:
             await self._shell.changed(thing, left_s)
 
     def _list_queue(self, params: Params) -> Params:
-        owing = self._ledger.owing()
+        # from the durable decision on: what is being recorded right now is not told yet
+        owing = [one for one in self._ledger.owing() if self._shell.view(one)["decided"]]
         owing.sort(key=lambda one: (one.lane.window_closes_s, one.payment))
         page, cursor = self._lookup.page(params, owing)
         now_ms, now_s = self._shell.now_ms(), self._shell.now_s()

@@ -163,6 +163,8 @@ class Device:
 
     def load_the_rest(self) -> None:
         """After the till socket answers."""
+        if not self.clock.trusted():
+            self.health.degrade("clock_unset", "The clock is not set; receipts say so.")
         self.shell.start_soon(self._load_upstream())
         if self.settings.scanner.driver:
             self._start_scanner()
@@ -296,7 +298,7 @@ class Device:
 
     def _printing(self) -> Printing:
         return Printing(
-            self.settings.printer, self.ledger, self.journal, self.job_changed, lambda why: None
+            self.settings.printer, self.ledger, self.journal, self.job_changed, self._printer_there
         )
 
     def _columns(self) -> int:
@@ -306,6 +308,12 @@ class Device:
             return self.settings.receipt.columns or COLUMNS
         given = catalogue.effective_settings("printer", printer.driver, printer.settings)
         return int(given.get("columns", COLUMNS))
+
+    def _printer_there(self, why_not: str) -> None:
+        if why_not:
+            self.health.degrade("printer", f"The printer can't be used ({why_not}).")
+        else:
+            self.health.recover("printer")
 
     def job_changed(self, job: Job) -> None:
         self.events.announce("job.changed", {"job": self.views.job(job)})

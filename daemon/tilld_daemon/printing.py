@@ -33,7 +33,8 @@ GONE = {"online": "no", "paper": "unknown", "cover_closed": "unknown"}
 
 
 class Printing:
-    """The printer and its queue. ``changed(job)`` is told of every new state."""
+    """The printer and its queue. ``changed(job)`` is told of every new state, ``there(why_not)``
+    whether the printer could be used: "" or the reason in words."""
 
     def __init__(
         self,
@@ -147,7 +148,14 @@ class Printing:
                 news.set_result(None)
 
     async def _do(self, work: Callable[[Printer], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._with, work)
+        loop = asyncio.get_running_loop()
+        try:
+            result = await loop.run_in_executor(self._thread, self._with, work)
+        except HalError as error:
+            self._there(error.reason)
+            raise
+        self._there("")
+        return result
 
     def _with(self, work: Callable[[Printer], Any]) -> Any:
         """In the printer's thread: opens it if need be; a printer that failed is opened anew."""

@@ -271,6 +271,7 @@ class TillSocket:
         self._uids = uids
         self._gids = gids
         self._server: asyncio.Server | None = None
+        self._path = ""
         self._packer = msgpack.Packer(use_bin_type=True)
 
     async def listen(self, path: str) -> None:
@@ -280,6 +281,7 @@ class TillSocket:
             os.unlink(path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
+        self._path = path
         # Whoever may connect is told by its credentials whether it may sell.
         os.chmod(path, 0o666 if self._uids or self._gids else 0o600)
         loop = asyncio.get_running_loop()
@@ -290,6 +292,7 @@ class TillSocket:
     def close(self) -> None:
         if self._server:
             self._server.close()
+            os.unlink(self._path)
 
     def admit(self, connection: Connection) -> bool:
         if len(self.connections) >= limits.CONNECTIONS_MAX:
