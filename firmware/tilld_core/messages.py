@@ -27,14 +27,14 @@ METHODS: "tuple[Method, ...]" = (
     # method, who may call it, its parameters, what it gives
     ("hello", ANY, (("client", "text 128", True), ("version", "text 64", False), ("api", "api", True), ("errors", "one of map text", False)), "hello"),
     ("payment.start", TILL, (("key", "key", True), ("order_ref", "text 64", True), ("amount", "amount", True), ("description", "text 256", False), ("by", "one of customer_code order_code", False), ("code", "text 128", False), ("scan_timeout_s", "int 1 600", False), ("split", "bool", False)), "payment"),
-    ("payment.wait", TILL, _OF_PAYMENT + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", True)), "payment"),
+    ("payment.wait", TILL, _OF_PAYMENT + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", False)), "payment"),
     ("payment.acknowledge", TILL, _OF_PAYMENT, "payment"),
     ("payment.cancel", TILL, _OF_PAYMENT, "payment"),
     ("payment.get", TILL, _OF_PAYMENT, "payment"),
     ("payment.explain", TILL, _OF_PAYMENT, "explanation"),
     ("payment.list", TILL, (("order_ref", "text 64", False), ("open", "bool", False), ("period", "int 1 9223372036854775807", False)) + _PAGE, "payments"),
     ("refund.start", TILL, (("key", "key", True), ("payment", "id", False), ("payment_key", "key", False), ("amount", "amount", False), ("reason", "text 256", False)), "refund"),
-    ("refund.wait", TILL, _OF_REFUND + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", True)), "refund"),
+    ("refund.wait", TILL, _OF_REFUND + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", False)), "refund"),
     ("refund.get", TILL, _OF_REFUND, "refund"),
     ("refund.list", TILL, (("payment", "id", False), ("open", "bool", False)) + _PAGE, "refunds"),
     ("receipt.print", TILL, (("key", "key", True), ("payment", "id", False), ("refund", "id", False), ("copies", "int 1 5", False)), "job"),
@@ -230,7 +230,7 @@ def check_params(row: "Method", params: object) -> "dict[str, Any]":
         raise CallError("bad_message", "The parameters must be an array holding one map.")
     given = params[0] if params and params[0] is not None else {}
     if not isinstance(given, dict):
-        raise CallError("bad_message", "The parameters must be an array holding one map.")
+        raise CallError("bad_param", "The parameters must be one map that names each of them once.")
     kinds = {name: kind for name, kind, _ in row[2]}
     unknown = sorted(str(name)[:64] for name in given if name not in kinds)
     if unknown:

@@ -198,7 +198,7 @@ def lines(
     language: str = "en",
 ) -> "list[str]":
     """The same as plain lines of at most ``columns`` cells, for `receipt.get`."""
-    shown = []
+    shown: "list[str]" = []
     for block in document(receipt, columns, header, footer, copy_text, language):
         if block["type"] == "text":
             text = block["text"]

@@ -4,6 +4,8 @@ python bare_till_server.py PATH — answers every request with an empty map, and
 """
 
 import asyncio
+import os
+import socket
 import sys
 
 import msgpack
@@ -29,6 +31,8 @@ class Bare(asyncio.BufferedProtocol):
 
 async def serve(path: str) -> None:
     server = await asyncio.get_running_loop().create_unix_server(Bare, path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.sendto(b"READY=1", "\0" + os.environ["NOTIFY_SOCKET"][1:])
     await server.serve_forever()
 
 

@@ -7,6 +7,7 @@ agree. The journal is read from a copy, so that looking repairs nothing.
 from __future__ import annotations
 
 import collections
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
@@ -77,7 +78,7 @@ def on_the_wire(request_id: str, simulator: Simulator) -> list[str]:
 def in_history(history: list[Json]) -> list[str]:
     """What a till may never see from one answer to the next (I3, I5)."""
     wrong = []
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         if before["decided"] and after["outcome"] != before["outcome"]:
             wrong.append(f"{before['outcome']} became {after['outcome']}")
         if before["decided"] and not after["decided"]:

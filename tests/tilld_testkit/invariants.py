@@ -109,7 +109,9 @@ def on_row(world: World, row: Row, true: frozenset[str]) -> None:
 
 def on_refund_row(row: Row, true: frozenset[str]) -> None:
     """Before an event moves a refund."""
-    if refund.FIRST_AND_ASKED_FOR in true and row[3] != refund.REFUSED:
+    state, event, _, after, _ = row
+    nothing_left = event == "refund not sent" and refund.FIRST_AND_ASKED_FOR in true
+    if state == refund.SENDING and nothing_left and after != refund.REFUSED:
         raise Broken("till_socket.md §3: nothing was sent, and the refund is not refused")
 
 

@@ -42,7 +42,7 @@ class Listener:
                 if wanted(event):
                     return event
             looked_at = len(self.heard)
-            self._read_while(lambda: len(self.heard) == looked_at)
+            self._read_beyond(looked_at)
 
     def history(self, request_id: str) -> list[Json]:
         """Every view of that payment, oldest first."""
@@ -52,10 +52,12 @@ class Listener:
     def until_settled(self, request_id: str) -> list[Json]:
         """The payment's history, once nothing is owed."""
         self.until(
-            lambda event: event["event"] == "payment.changed"
-            and event["payment"]["payment"] == request_id
-            and event["payment"]["decided"]
-            and event["payment"]["settled"]
+            lambda event: (
+                event["event"] == "payment.changed"
+                and event["payment"]["payment"] == request_id
+                and event["payment"]["decided"]
+                and event["payment"]["settled"]
+            )
         )
         return self.history(request_id)
 
@@ -72,6 +74,9 @@ class Listener:
 
     def _send(self, number: int, method: str, params: Json) -> None:
         self._socket.sendall(msgpack.packb([0, number, method, [params]]))
+
+    def _read_beyond(self, count: int) -> None:
+        self._read_while(lambda: len(self.heard) == count)
 
     def _read_while(self, unsatisfied: Callable[[], bool]) -> None:
         ends_s = time.monotonic() + PATIENCE_S

@@ -260,7 +260,10 @@ class Rpc:
                 if wanted(event):
                     return event
             seen = len(self.events)
-            self._read_until(lambda count=seen: len(self.events) > count)
+            self._read_until_more(seen)
+
+    def _read_until_more(self, count: int) -> None:
+        self._read_until(lambda: len(self.events) > count)
 
     def ended(self) -> bool:
         """Reads until the other end closes (True); TimeoutError when it does not."""

@@ -96,6 +96,10 @@ class Terminal:
                 self.kill()
                 raise AssertionError(f"the daemon did not start:\n{self.log()}")
 
+    def start_unheard(self) -> None:
+        """A new life that nobody waits for."""
+        self._spawn((), {})
+
     def _spawn(self, before: tuple[str, ...], environment: Mapping[str, str]) -> None:
         command = [sys.executable, "-m", "tilld_daemon", "--config", str(self.settings_path)]
         with (self.folder / "log").open("ab") as log:
@@ -131,10 +135,30 @@ class Terminal:
         """A till of this terminal; close it, or use it in a `with`."""
         return Till(str(self.socket_path), client, patience_s=PATIENCE_S)
 
+    def stall_printer(self) -> None:
+        """The printer takes what its line holds, and neither prints nor answers any more."""
+        if self.printing is not None:
+            self.printing.close()
+            self.printing = None
+
+    def unplug_printer(self) -> None:
+        """Pulls the printer's cable."""
+        self.stall_printer()
+        assert self.printer_line is not None
+        self.printer_line.unplug()
+
+    def replug_printer(self) -> None:
+        """A printer with an empty memory and new paper is put behind the same name."""
+        self.unplug_printer()
+        assert self.printer_line is not None
+        self.printer_line.replug()
+        self.paper = Paper()
+        self.printing = PrinterOnLine(self.printer_line, self.paper)
+
     def close(self) -> None:
         self.kill()
-        if self.printing is not None and self.printer_line is not None:
-            self.printing.close()
+        self.stall_printer()
+        if self.printer_line is not None:
             self.printer_line.close()
         if self.scanner is not None:
             self.scanner.close()
