@@ -134,6 +134,6 @@ def test_a_refund_is_absent_only_by_antoms_signed_word(code: str) -> None:
 def test_a_payment_is_located_for_its_refund_by_a_verified_success(
     answer: Answer, event: str
 ) -> None:
-    located, facts = sorting.location(answer, "P1")
+    located, facts = sorting.location(answer, {"paymentRequestId": "P1"})
     assert located == event
     assert event != "located" or facts["antom_payment_id"] == "A1"

@@ -377,3 +377,16 @@ def test_reading_settings_imports_nothing_heavy(folder: pathlib.Path) -> None:
         check=True,
     )
     assert shown.stdout == "[]\n"
+
+
+def test_what_a_later_version_brings_may_be_named_when_it_is_switched_off(
+    folder: pathlib.Path,
+) -> None:
+    off = '[network]\ndiscover = false\nannounce = false\n[till]\ntcp_listen = ""\n[engineer]\n'
+    assert load(written(folder, GOOD + off)).network == ("linux", {"loopback": True})
+
+
+def test_a_header_may_be_one_text_of_several_lines(folder: pathlib.Path) -> None:
+    text = GOOD + '[receipt]\nheader = "Shop\\nHigh Street"\nfooter = ["Thank you"]\n'
+    receipt = load(written(folder, text)).receipt
+    assert (receipt.header, receipt.footer) == (("Shop", "High Street"), ("Thank you",))

@@ -5,7 +5,7 @@ import zxingcpp
 from PIL import Image
 
 from tilld_testkit import code128
-from tilld_testkit.paper import Code, Paper
+from tilld_testkit.paper import Code, Paper, codes_in
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,19 @@ def test_commands_may_come_byte_by_byte() -> None:
     assert dripped.codes() == [Code("qrcode", "abc")]
     assert dripped.cuts == whole.cuts
     assert dripped.unknown == []
+
+
+def test_each_slip_is_taken_from_the_paper_alone(tmp_path) -> None:
+    paper = Paper(32)
+    for text in (b"first", b"second"):
+        qr = b"\x1d(k" + bytes((3 + len(text), 0)) + b"1P0" + text + b"\x1d(k\x03\x001Q0"
+        paper.feed(b"\x1ba\x02" + text + b"\n\n" + qr + b"\x1bd\x06\x1dV\0")
+    assert [paper.slip_lines(number)[0] for number in (0, 1)] == [
+        " " * 27 + "first",
+        " " * 26 + "second",
+    ]
+    paper.save_slip(1, tmp_path / "slip.png")
+    assert codes_in(tmp_path / "slip.png") == [Code("qrcode", "second")]
 
 
 def test_real_time_questions_are_answered_without_paper_and_marks_are_not() -> None:
