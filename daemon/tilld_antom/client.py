@@ -148,15 +148,27 @@ class Antom:
             lambda answer: sorting.cancel(answer, payment_request_id),
         )
 
-    def locate(self, payment_request_id: str, timeout_s: float) -> Evidence:
+    def locate(self, named: str, timeout_s: float) -> Evidence:
         """The inquiry before a refund whose payment's Antom id is not in the record (rules.md
-        §4): "located", "not refundable" or "locate unknown"."""
-        return self._evidence(
+        §4): "located", "not refundable" or "locate unknown".
+
+        ``named`` is a payment request id or, as receipts show both, Antom's own id.
+        """
+        found = self._evidence(
             "inquire",
-            requests.inquire(payment_request_id),
+            requests.inquire(named),
             timeout_s,
             "locate unknown",
-            lambda answer: sorting.location(answer, payment_request_id),
+            lambda answer: sorting.location(answer, {"paymentRequestId": named}),
+        )
+        if found.facts.get("upstream_code") != "ORDER_NOT_EXIST":
+            return found
+        return self._evidence(
+            "inquire",
+            requests.inquire_by_antom_id(named),
+            timeout_s,
+            "locate unknown",
+            lambda answer: sorting.location(answer, {"paymentId": named}),
         )
 
     def refund(self, order: Refund, timeout_s: float) -> Evidence:

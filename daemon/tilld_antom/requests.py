@@ -114,6 +114,11 @@ def inquire(payment_request_id: str) -> bytes:
     return _bytes({"paymentRequestId": payment_request_id})
 
 
+def inquire_by_antom_id(payment_id: str) -> bytes:
+    """`inquiryPayment` of a payment that only Antom's own id names (a receipt's)."""
+    return _bytes({"paymentId": payment_id})
+
+
 def cancel(payment_request_id: str) -> bytes:
     """`cancel` names the paymentRequestId alone (rules.md §3), so no repeat can differ."""
     return _bytes({"paymentRequestId": payment_request_id})

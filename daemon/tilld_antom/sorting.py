@@ -87,10 +87,11 @@ def cancel(answer: Answer, payment_request_id: str) -> Evidence:
     return _unknown("cancel unknown", answer, alarm)
 
 
-def location(answer: Answer, payment_request_id: str) -> Evidence:
+def location(answer: Answer, ids: dict[str, str]) -> Evidence:
     """ "located": paid, and here is Antom's id; "not refundable": certainly never paid or given
-    back; or "locate unknown" (rules.md §4: "none yet: stays queued")."""
-    alarm = _alarm(answer, {"paymentRequestId": payment_request_id})
+    back; or "locate unknown" (rules.md §4: "none yet: stays queued"). ``ids`` are what was asked
+    by, as the answer repeats it."""
+    alarm = _alarm(answer, ids)
     if not alarm and answer.status == "S":
         status = answer.body.get("paymentStatus")
         if status == "SUCCESS" and an_id(answer.body.get("paymentId")):

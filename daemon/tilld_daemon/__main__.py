@@ -16,6 +16,7 @@ from tilld_daemon import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from tilld_daemon.settings import Settings
 
@@ -106,6 +107,9 @@ class Daemon:
         except (HalError, NewerFormat) as error:
             log.error("tilld can't start: %s", error)
             return 1
+        if device.journal.fault is not None and not after_fault:
+            device.close()
+            self._exec()  # once more: only a fault that stays is worth serving with
         device.fatal = self._refuse_settings
         socket = TillSocket(
             Desk(device),
@@ -123,9 +127,13 @@ class Daemon:
         socket.close()
         device.close()
         if self._again:
-            os.environ[AFTER_FAULT] = "1"
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            self._exec()
         return self._code
+
+    @staticmethod
+    def _exec() -> NoReturn:
+        os.environ[AFTER_FAULT] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     def _start_anew(self) -> None:
         """Once the answers of this moment are on their way."""

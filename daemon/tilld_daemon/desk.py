@@ -19,7 +19,7 @@ from tilld_daemon.lookup import Lookup
 from tilld_daemon.till_socket import Later
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from tilld_core.messages import Method
     from tilld_core.payment import Payment
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tilld_daemon.till_socket import Answer, Connection
 
     Params = dict[str, Any]
+
+# Calls that take a key that was not known before.
+TAKE_KEYS = ("payment.start", "payment.cancel", "refund.start", "receipt.print", "printer.print")
 
 
 class Desk:
@@ -78,39 +81,42 @@ class Desk:
         """The answer to a checked call, or the work that will give it. Raises CallError."""
         if self._device.stopping:
             raise CallError("stopping")
-        name = row[0]
-        if ("key", "key", True) in row[2]:
-            over = self._begun[params["key"]] = asyncio.get_running_loop().create_future()
-            work = self._begin(params["key"], over, self._writes[name](params, connection))
-            return Later(work, ends=False)
-        begun = self._begun.get(params.get("key") or "")
-        if begun is None and name in self._told_at_once:
+        name, key = row[0], params.get("key") or ""
+        earlier = self._begun.get(key)
+        if earlier is None and name in self._told_at_once:
             return self._told_at_once[name](params, connection)
-        return Later(self._after(begun, name, params, connection), ends=name not in self._writes)
+        work = self._after(earlier, name, params, connection)
+        if key and name in TAKE_KEYS:
+            over = self._begun[key] = asyncio.get_running_loop().create_future()
+            work = self._over(key, over, work)
+        return Later(work, ends=name not in self._writes)
 
-    async def _begin(self, key: str, over: asyncio.Future[None], work: Awaitable[Params]) -> Params:
-        """A call that brings its own key: ``over`` is done when the key is known, or refused."""
+    async def _after(
+        self,
+        earlier: asyncio.Future[None] | None,
+        name: str,
+        params: Params,
+        connection: Connection,
+    ) -> Params:
+        """Calls start in the order received: one that names a key that an earlier call is just
+        taking comes after that call."""
+        if earlier is not None:
+            await asyncio.wait((earlier,))
+        if name in self._told_at_once:
+            return self._told_at_once[name](params, connection)
+        call = self._waits.get(name) or self._writes[name]
+        return await call(params, connection)
+
+    async def _over(
+        self, key: str, over: asyncio.Future[None], work: Coroutine[Any, Any, Params]
+    ) -> Params:
+        """``over`` is done when the key is known, or was refused."""
         try:
             return await work
         finally:
             over.set_result(None)
             if self._begun.get(key) is over:
                 del self._begun[key]
-
-    async def _after(
-        self,
-        begun: asyncio.Future[None] | None,
-        name: str,
-        params: Params,
-        connection: Connection,
-    ) -> Params:
-        """Calls start in the order received: one that names a key waits for that key's start."""
-        if begun is not None:
-            await asyncio.wait((begun,))
-        if name in self._told_at_once:
-            return self._told_at_once[name](params, connection)
-        call = self._waits.get(name) or self._writes[name]
-        return await call(params, connection)
 
     def delivered(self, result: object) -> None:
         """An answer is on its way to a living connection: the PAIDs in it were heard (§1)."""
@@ -125,7 +131,7 @@ class Desk:
         self._payments.left(connection)
 
     def caught_up(self, connection: Connection) -> None:
-        self._device.events.gap(connection, self._device.open_objects)
+        self._device.events.go_on(connection)
 
     def _hello(self, params: Params, connection: Connection) -> Params:
         connection.errors_as_text = params["errors"] == "text"
@@ -150,7 +156,8 @@ class Desk:
     async def _wait(self, thing: Payment | Refund, params: Params) -> Params:
         """Until the object is what the caller waits for, or the time is over."""
         loop = asyncio.get_running_loop()
-        ends_s = loop.time() + params["timeout_s"]
+        timeout_s = params["timeout_s"]
+        ends_s = loop.time() + (limits.WAIT_MAX_S if timeout_s is None else timeout_s)
         while True:
             told = self._shell.view(thing)
             left_s = ends_s - loop.time()
@@ -159,10 +166,11 @@ class Desk:
             await self._shell.changed(thing, left_s)
 
     def _list_queue(self, params: Params) -> Params:
-        # from the durable decision on: what is being recorded right now is not told yet
-        owing = [one for one in self._ledger.owing() if self._shell.view(one)["decided"]]
-        owing.sort(key=lambda one: (one.lane.window_closes_s, one.payment))
-        page, cursor = self._lookup.page(params, owing)
+        owing = self._ledger.owing()
+        after = self._ledger.payments.get(params["cursor"] or "")
+        things = owing if after is None or after in owing else [*owing, after]
+        things.sort(key=lambda one: (one.lane.window_closes_s, one.payment))
+        page, cursor = self._lookup.page(params, things, lambda one: one in owing)
         now_ms, now_s = self._shell.now_ms(), self._shell.now_s()
         views = self._device.views
         return {"entries": [views.entry(one, now_ms, now_s) for one in page], "next": cursor}

@@ -8,7 +8,7 @@ import msgpack
 
 from tilld_core.ledger import Job
 from tilld_core.messages import CallError
-from tilld_daemon.lookup import differs, kind_of, object_id
+from tilld_daemon.lookup import differs, kind_of, object_id, reserve
 from tilld_daemon.printing import JOB_NEEDS_BYTES
 
 if TYPE_CHECKING:
@@ -37,13 +37,14 @@ class PaperCalls:
         subject = self._subject(params)
         receipts = self._device.receipts
         receipts.check(subject)
-        body = f"receipt {object_id(subject)} {params['copies'] or 1}"
+        named = "payment" if params["payment"] is not None else "refund"
+        copies = params["copies"] or 1
         return await self._new_job(
             params["key"],
             object_id(subject),
-            body,
+            {"of": "receipt", named: object_id(subject), "copies": str(copies)},
             lambda: receipts.document(subject),
-            params["copies"] or 1,
+            copies,
         )
 
     async def print(self, params: Params) -> Params:
@@ -53,13 +54,15 @@ class PaperCalls:
 
         packed: bytes = msgpack.packb(document)
         digest = hashlib.blake2b(packed, digest_size=16).hexdigest()
-        return await self._new_job(params["key"], "", f"document {digest}", lambda: document, 1)
+        return await self._new_job(
+            params["key"], "", {"of": "print", "document": digest}, lambda: document, 1
+        )
 
     async def _new_job(
         self,
         key: str,
         of: str,
-        body: str,
+        asked: dict[str, str],
         document: Callable[[], list[dict[str, Any]]],
         copies: int,
     ) -> Params:
@@ -69,16 +72,14 @@ class PaperCalls:
         async with self._admission:
             known = self._ledger.keys.get(key)
             if isinstance(known, Job):
-                if known.body != body:
-                    raise CallError("key_mismatch", differs(["document"]), ["document"])
+                _same_job(known, asked)
                 return self._device.views.job(known)
             if known is not None:
                 raise CallError("key_used", f"This key belongs to a {kind_of(known)}.")
             if printing.is_full:
                 raise CallError("too_many", "Too many print jobs are waiting.")
-            job = Job(self._device.new_job_id(), key, of, body, self._shell.now_s())
-            if not await self._device.journal.reserve(job.job, JOB_NEEDS_BYTES):
-                raise CallError("journal_full")
+            job = Job(self._device.new_job_id(), key, of, _body(asked), self._shell.now_s())
+            await reserve(self._device.journal, job.job, JOB_NEEDS_BYTES)
             self._ledger.add_job(job)
         self._device.job_changed(job)
         self._shell.start_soon(printing.run(job, document, copies))
@@ -113,3 +114,18 @@ class PaperCalls:
         if found is None:
             raise CallError("not_found")
         return found
+
+
+def _body(asked: dict[str, str]) -> str:
+    """What a job was asked for, as its record keeps it."""
+    return " ".join(f"{name}={value}" for name, value in asked.items())
+
+
+def _same_job(known: Job, asked: dict[str, str]) -> None:
+    """Same key, same paper; the other kind of print call has no use of this key."""
+    was = dict(part.split("=", 1) for part in known.body.split(" "))
+    if was["of"] != asked["of"]:
+        raise CallError("key_used", "This key belongs to another kind of print call.")
+    differing = [name for name in asked if was.get(name) != asked[name]]
+    if differing:
+        raise CallError("key_mismatch", differs(differing), differing)

@@ -9,11 +9,10 @@ from tilld_core import limits, payment
 from tilld_core.ledger import PAYMENT_NEEDS_BYTES
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
-from tilld_daemon.lookup import amount_of, differs, kind_of
+from tilld_daemon.lookup import amount_of, differs, kind_of, newest_first, reserve
+from tilld_daemon.views import PERIOD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tilld_daemon.device import Device
     from tilld_daemon.lookup import Lookup
     from tilld_daemon.till_socket import Connection
@@ -39,6 +38,7 @@ class PaymentCalls:
         # Only one payment at a time waits for a code: which, and who has named it.
         self._waiting = ""
         self._named_by: set[Connection] = set()
+        self._leaving: asyncio.TimerHandle | None = None
 
     def find(self, params: Params, connection: Connection) -> Payment:
         """What a call names, by id or key."""
@@ -48,19 +48,34 @@ class PaymentCalls:
 
     def name(self, named: Payment, connection: Connection) -> None:
         """A waiting payment lives as long as an open connection has named it."""
-        if named.state == payment.WAITING:
-            if self._waiting != named.payment:
-                self._waiting = named.payment
-                self._named_by = set()
+        if named.state != payment.WAITING:
+            return
+        if self._waiting != named.payment:
+            self._waiting = named.payment
+            self._named_by = set()
+        if self._leaving is not None:
+            self._leaving.cancel()
+        if connection.is_open:
             self._named_by.add(connection)
+        elif not self._named_by:
+            self._leave_soon()  # it ended while its call was under way
 
     def left(self, connection: Connection) -> None:
         """A connection ended: what only it waited for is given up soon."""
         if connection in self._named_by:
             self._named_by.discard(connection)
             if not self._named_by:
-                after_s = self._shell.timing.till_left_after_ms / 1000
-                asyncio.get_running_loop().call_later(after_s, self._abandon, self._waiting)
+                self._leave_soon()
+
+    def _leave_soon(self) -> None:
+        after_s = self._shell.timing.till_left_after_ms / 1000
+        loop = asyncio.get_running_loop()
+        self._leaving = loop.call_later(after_s, self._abandon, self._waiting)
+
+    def _abandon(self, named: str) -> None:
+        waiting = self._ledger.payments.get(named)
+        if waiting is not None:
+            self._shell.start_soon(self._shell.leave(waiting))
 
     async def start(self, params: Params, connection: Connection) -> Params:
         if params["key"] not in self._ledger.keys:
@@ -95,8 +110,7 @@ class PaymentCalls:
             description=params["description"] or "",
             scan_timeout_ms=(params["scan_timeout_s"] or limits.SCAN_TIMEOUT_DEFAULT_S) * 1000,
         )
-        if not await self._device.journal.reserve(new.payment, PAYMENT_NEEDS_BYTES):
-            raise CallError("journal_full")
+        await reserve(self._device.journal, new.payment, PAYMENT_NEEDS_BYTES)
         await self._begin(new, code)
         return new
 
@@ -173,36 +187,24 @@ class PaymentCalls:
         """A cancel that overtook its start: the key can never pay (till_socket.md §3)."""
         name = "closed" + self._device.clock.random_bytes(16).hex()
         closed = Payment(name, key, "", "", 0, self._shell.now_s())
-        if not await self._device.journal.reserve(closed.payment, CLOSED_KEY_NEEDS_BYTES):
-            raise CallError("journal_full")
+        await reserve(self._device.journal, closed.payment, CLOSED_KEY_NEEDS_BYTES)
         self._ledger.add_payment(closed)
         await self._shell.happen(closed, "close key")
         return closed
 
-    def _abandon(self, named: str) -> None:
-        if self._waiting == named and self._named_by:
-            return
-        waiting = self._ledger.payments.get(named)
-        if waiting is not None:
-            self._shell.start_soon(self._shell.leave(waiting))
-
     def list(self, params: Params) -> Params:
-        if params["order_ref"] is not None:
-            things: Iterable[Payment] = self._ledger.orders.get(params["order_ref"], ())
-        else:
-            things = self._ledger.payments.values()
-        wanted = params["open"]
-        if wanted is not None:
-            # open: undecided, owing, or paid without anybody having heard it yet
-            things = [one for one in things if _is_open(one) is wanted]
-        if params["period"] not in (None, 1):
-            things = []
-        newest_first = sorted(things, key=lambda one: one.created_at_s, reverse=True)
-        page, cursor = self._lookup.page(params, newest_first)
+        ref, wanted = params["order_ref"], params["open"]
+        things = self._ledger.payments.values() if ref is None else self._ledger.orders.get(ref, ())
+
+        def is_asked_for(one: Payment) -> bool:
+            return params["period"] in (None, PERIOD) and wanted in (None, _is_open(one))
+
+        page, cursor = self._lookup.page(params, newest_first(things), is_asked_for)
         return {"payments": [self._shell.view(one) for one in page], "next": cursor}
 
 
 def _is_open(one: Payment) -> bool:
+    """Undecided, owing, or paid without anybody having heard it yet."""
     return one.state not in payment.SETTLED or (one.state == payment.PAID and not one.heard)
 
 

@@ -8,11 +8,10 @@ from tilld_core import money, payment, refund
 from tilld_core.ledger import REFUND_NEEDS_BYTES
 from tilld_core.messages import CallError
 from tilld_core.refund import Refund
-from tilld_daemon.lookup import amount_of, differs, kind_of
+from tilld_daemon.lookup import amount_of, differs, kind_of, newest_first, reserve
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
 
     from tilld_core.payment import Payment
     from tilld_daemon.device import Device
@@ -41,17 +40,19 @@ class RefundCalls:
                 raise CallError("key_used", f"This key belongs to a {kind_of(known)}.")
             paid = self._refundable(params)
             new = self._new_refund(paid, params)
-            if self._device.journal.fault is not None:
-                raise CallError("storage")
-            if not await self._device.journal.reserve(new.refund, REFUND_NEEDS_BYTES):
-                raise CallError("journal_full")
+            await reserve(self._device.journal, new.refund, REFUND_NEEDS_BYTES)
             self._ledger.add_refund(new)
             await self._shell.happen(new, "start")
         return self._shell.view(new)
 
-    def _refundable(self, params: Params) -> Payment:
-        by = {"payment": params["payment"], "key": params["payment_key"]}
-        paid = self._lookup.payment(by)
+    def _refundable(self, params: Params) -> Payment | None:
+        """The paid payment; None for one of another device or of long ago (till_socket.md §3)."""
+        named = params["payment"]
+        if named is not None and params["payment_key"] is None:
+            paid = self._ledger.find_payment(named)
+            if paid is None:
+                return None
+        paid = self._lookup.payment(params | {"key": None}, "payment_key")
         if paid.state != payment.PAID:
             raise CallError(
                 "not_paid",
@@ -61,11 +62,32 @@ class RefundCalls:
             )
         return paid
 
-    def _new_refund(self, paid: Payment, params: Params) -> Refund:
-        left_minor = paid.amount_minor - self._ledger.refund_claims_minor(paid)
-        currency, value = paid.currency, left_minor
-        if params["amount"] is not None:
+    def _new_refund(self, paid: Payment | None, params: Params) -> Refund:
+        if paid is None:
+            if params["amount"] is None:
+                raise CallError(
+                    "bad_param",
+                    "This terminal does not know the payment: say how much.",
+                    ["amount"],
+                )
             currency, value = amount_of(params["amount"])
+        else:
+            currency, value = self._amount_left(paid, params["amount"])
+        return Refund(
+            refund=self._shell.new_id(value, for_refund=True),
+            key=params["key"],
+            payment=paid.payment if paid else params["payment"],
+            antom_payment_id=paid.antom_payment_id if paid else "",
+            currency=currency,
+            amount_minor=value,
+            created_at_s=self._shell.now_s(),
+            why=params["reason"] or "",
+        )
+
+    def _amount_left(self, paid: Payment, asked: Params | None) -> tuple[str, int]:
+        """What is asked for, or all that is left; never more than that (I17)."""
+        left_minor = paid.amount_minor - self._ledger.refund_claims_minor(paid)
+        currency, value = (paid.currency, left_minor) if asked is None else amount_of(asked)
         if currency != paid.currency:
             raise CallError("bad_param", f"The payment was in {paid.currency}.", ["amount"])
         if value > left_minor or value <= 0:
@@ -74,16 +96,7 @@ class RefundCalls:
                 f"{money.show(paid.currency, left_minor)} are left to refund.",
                 payment=paid.payment,
             )
-        return Refund(
-            refund=self._shell.new_id(value, for_refund=True),
-            key=params["key"],
-            payment=paid.payment,
-            antom_payment_id=paid.antom_payment_id,
-            currency=currency,
-            amount_minor=value,
-            created_at_s=self._shell.now_s(),
-            why=params["reason"] or "",
-        )
+        return currency, value
 
     def _same_refund(self, known: Refund, params: Params) -> None:
         """The key's earlier refund, if the call asks for the same one."""
@@ -100,12 +113,13 @@ class RefundCalls:
             raise CallError("key_mismatch", differs(differing), differing)
 
     def list(self, params: Params) -> Params:
-        things: Iterable[Refund] = self._ledger.refunds.values()
-        if params["payment"] is not None:
-            paid = self._ledger.find_payment(params["payment"])
-            things = self._ledger.refunds_of(paid) if paid else ()
-        if params["open"] is not None:
-            things = [one for one in things if (one.state in refund.OPEN) is params["open"]]
-        newest_first = sorted(things, key=lambda one: one.created_at_s, reverse=True)
-        page, cursor = self._lookup.page(params, newest_first)
+        named, wanted = params["payment"], params["open"]
+        paid = self._ledger.find_payment(named) if named is not None else None
+        of = paid.payment if paid else named
+
+        def is_asked_for(one: Refund) -> bool:
+            return of in (None, one.payment) and wanted in (None, one.state in refund.OPEN)
+
+        things = newest_first(self._ledger.refunds.values())
+        page, cursor = self._lookup.page(params, things, is_asked_for)
         return {"refunds": [self._shell.view(one) for one in page], "next": cursor}

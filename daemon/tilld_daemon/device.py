@@ -16,7 +16,7 @@ import msgpack
 
 from tilld_core import civil, payment
 from tilld_core import journal as codec
-from tilld_core.ledger import BadRecord, Job, Ledger, entry_of
+from tilld_core.ledger import REFUND_RECORDS, BadRecord, Job, Ledger, entry_of
 from tilld_core.messages import API
 from tilld_daemon import VERSION
 from tilld_daemon.events import Events
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tilld_antom.client import Antom
+    from tilld_core.ledger import Entry
     from tilld_core.payment import Payment
     from tilld_core.refund import Refund
     from tilld_daemon.settings import Settings
@@ -50,6 +51,15 @@ RECENT_S = 3600  # decided so lately is told again after a gap (till_socket.md �
 LOOK_UPSTREAM_EVERY_S = 3.0  # while the way to Antom is found closed
 COLUMNS = 42  # of a receipt, when no printer says otherwise
 FEATURES = ["payment", "refund", "receipt", "printer", "queue", "events", "explain"]
+
+
+def believed_unproven(entry: Entry) -> bool:
+    """Whether a record may be acted on that was read and is perhaps not on flash (rules.md §3).
+
+    Not that goods may be handed over, and no refund: the payment is as it was before. Without
+    any other record its payment would be cancelled, and that is what it leads to as well.
+    """
+    return entry[0] != "paid" and entry[0] not in REFUND_RECORDS
 
 
 class Device:
@@ -131,9 +141,11 @@ class Device:
         fault = found.fault
         if fault is not None:
             log.error("the journal can be read, not written: %s", fault.reason)
-        # what may be in memory alone decides nothing: its payment is as it was before (§3)
         for entry in found.records[: len(found.records) - found.unproven]:
             self.ledger.replay(entry)
+        for entry in found.records[len(found.records) - found.unproven :]:
+            if believed_unproven(entry):
+                self.ledger.replay(entry)
         self._salvage(found.salvaged)
         if found.verdict == codec.DAMAGED:
             log.error("the journal is damaged: %s", found.damage)
@@ -143,7 +155,16 @@ class Device:
                 job.state = "unknown"
                 job.reason = "The terminal restarted while it was printing."
         self.clock.advance_wall(self.ledger.latest_s * 1000)
+        self._number_on(self.clock.wall_ms())
         return store, fault
+
+    def _number_on(self, now_ms: int) -> None:
+        """Revisions are not on flash: they go on above whatever a till has seen before, at more
+        than the pace that the last life can have counted them."""
+        things: list[Payment | Refund] = [*self.ledger.payments.values()]
+        things += self.ledger.refunds.values()
+        for thing in things:
+            thing.revision = max(0, now_ms - thing.created_at_s * 1000)
 
     def _salvage(self, entries: Sequence[Any]) -> None:
         for entry in entries:
@@ -365,11 +386,13 @@ class Device:
         }
 
     def info(self) -> dict[str, Any]:
+        states = self._states()
         drivers = {}
         for kind in catalogue.KINDS:
             name = getattr(self.settings, kind).driver
             if name:
-                drivers[kind] = {"driver": name, "maturity": catalogue.maturity(kind, name)[0]}
+                maturity = catalogue.maturity(kind, name)[0]
+                drivers[kind] = {"driver": name, "state": states[kind], "maturity": maturity}
         return {
             "device": self.ledger.device,
             "terminal": self.settings.terminal.number,
@@ -379,32 +402,48 @@ class Device:
             "model": self.settings.upstream.model,
             "pid": os.getpid(),
             "drivers": drivers,
+            "owed": len(self.ledger.owing()),
+            "storage": self._wear(),
+        }
+
+    def _states(self) -> dict[str, str]:
+        """Of each device whether it works: yes, no, unknown; never a value that may be stale."""
+        return {
+            "scanner": self.scanner_is,
+            "printer": "unknown",  # printer.status asks it
+            "network": "yes" if self._network is not None else "unknown",
+            "storage": "yes" if self.journal.fault is None else "no",
+            "clock": "yes" if self.clock.trusted() else "unknown",
+        }
+
+    def _wear(self) -> dict[str, int]:
+        """What this life has written, and the room that is left."""
+        counts = self._store.counts
+        return {
+            "room_bytes": self._store.room_bytes,
+            "flushes": counts.flushes,
+            "written_bytes": counts.bytes,
         }
 
     def health_report(self) -> dict[str, Any]:
-        counts = self._store.counts
         return {
             **self.health.report(),
             "owed": len(self.ledger.owing()),
             "scanner": self.scanner_is,
             "clock_set": "yes" if self.clock.trusted() else "no",
-            "storage": {
-                "room_bytes": self._store.room_bytes,
-                "flushes": counts.flushes,
-                "written_bytes": counts.bytes,
-            },
+            "storage": self._wear(),
         }
 
     def open_objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
         """What a till must know after a gap: open, unsettled, or decided in the last hour."""
         since_s = self.shell.now_s() - RECENT_S
-        for one in self.ledger.payments.values():
+        for one in list(self.ledger.payments.values()):
             if one.state not in payment.SETTLED or one.decided_at_s >= since_s:
                 yield "payment.changed", {"payment": self.shell.view(one)}
-        for returned in self.ledger.refunds.values():
+        for returned in list(self.ledger.refunds.values()):
             if not returned.decided_at_s or returned.decided_at_s >= since_s:
                 yield "refund.changed", {"refund": self.shell.view(returned)}
-        for job in self.ledger.jobs.values():
+        for job in list(self.ledger.jobs.values()):
             if job.created_at_s >= since_s:
                 yield "job.changed", {"job": self.views.job(job)}
 

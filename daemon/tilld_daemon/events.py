@@ -7,14 +7,26 @@ nothing, it asks.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tilld_core import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from tilld_daemon.till_socket import Connection
+    Event = dict[str, Any]
+    OpenObjects = Callable[[], Iterable[tuple[str, Event]]]
+
+
+class Hearer(Protocol):
+    """A connection, as far as events go; when it was full and is no more, ``go_on`` is called."""
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def is_full(self) -> bool: ...
+    def tell(self, event: Event) -> None: ...
+    def __hash__(self) -> int: ...
 
 
 class Events:
@@ -24,65 +36,111 @@ class Events:
         self.epoch = epoch
         self.seq = 0
         self._now = now
-        self._kept: deque[dict[str, Any]] = deque(maxlen=limits.EVENTS_KEPT_MAX)
-        self._subscribers: list[Connection] = []
+        self._kept: deque[Event] = deque(maxlen=limits.EVENTS_KEPT_MAX)
+        self._subscribers: dict[Hashable, Subscriber] = {}
 
-    def announce(self, name: str, carried: dict[str, Any]) -> None:
+    def announce(self, name: str, carried: Event) -> None:
         """Numbers the event, keeps it and sends it to those who asked for its topic."""
         self.seq += 1
-        event = self._event(name, carried)
+        event = self.event(name, carried)
         self._kept.append(event)
-        for connection in self._subscribers:
-            self._send(connection, event)
+        for subscriber in self._subscribers.values():
+            subscriber.hear(event)
 
     def subscribe(
         self,
-        connection: Connection,
+        connection: Hearer,
         since: dict[str, int] | None,
         topics: list[str] | None,
-        open_objects: Callable[[], Iterable[tuple[str, dict[str, Any]]]],
+        open_objects: OpenObjects,
     ) -> Callable[[], None]:
         """A call that begins the subscription; it is made once the answer is on its way."""
         begins = since or {"epoch": self.epoch, "seq": self.seq}
 
         def begin() -> None:
-            connection.subscribed = tuple(topics or ())
-            if connection not in self._subscribers:
-                self._subscribers.append(connection)
-            missed = self._missed(begins)
-            if missed is None:
-                self.gap(connection, open_objects)
-            for event in missed or ():
-                self._send(connection, event)
+            if connection.is_open:
+                fresh = Subscriber(self, connection, tuple(topics or ()), open_objects)
+                self._subscribers[connection] = fresh
+                fresh.begin(begins)
 
         return begin
 
-    def gap(
-        self,
-        connection: Connection,
-        open_objects: Callable[[], Iterable[tuple[str, dict[str, Any]]]],
-    ) -> None:
-        """One gap, then a changed for everything that is open."""
-        connection.tell(self._event("gap", {}))
-        for name, carried in open_objects():
-            self._send(connection, self._event(name, carried))
+    def go_on(self, connection: Hearer) -> None:
+        """The connection takes events again."""
+        subscriber = self._subscribers.get(connection)
+        if subscriber is not None:
+            subscriber.go_on()
 
-    def forget(self, connection: Connection) -> None:
-        if connection in self._subscribers:
-            self._subscribers.remove(connection)
+    def forget(self, connection: Hearer) -> None:
+        self._subscribers.pop(connection, None)
 
-    def _missed(self, since: dict[str, int]) -> list[dict[str, Any]] | None:
-        """What came after ``since``; None when that can't be told."""
+    def missed(self, epoch: int, seq: int) -> list[Event] | None:
+        """What came after that event; None when that can't be told."""
         oldest = self._kept[0]["seq"] if self._kept else self.seq + 1
-        if since["epoch"] != self.epoch or not oldest - 1 <= since["seq"] <= self.seq:
+        if epoch != self.epoch or not oldest - 1 <= seq <= self.seq:
             return None
-        return [event for event in self._kept if event["seq"] > since["seq"]]
+        return [event for event in self._kept if event["seq"] > seq]
 
-    def _event(self, name: str, carried: dict[str, Any]) -> dict[str, Any]:
+    def event(self, name: str, carried: Event) -> Event:
         about = {"epoch": self.epoch, "seq": self.seq, "event": name, "at": self._now()}
         return {**about, **carried}
 
-    def _send(self, connection: Connection, event: dict[str, Any]) -> None:
-        topics = connection.subscribed
-        if topics is not None and (not topics or event["event"] in topics):
-            connection.tell(event)
+
+class Subscriber:
+    """One connection's place in the stream: it hears events as they come, or catches up.
+
+    Catching up goes at the reader's pace, so that a snapshot of any size reaches a slow one.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        connection: Hearer,
+        topics: tuple[str, ...],
+        open_objects: OpenObjects,
+    ) -> None:
+        self._events = events
+        self._connection = connection
+        self._topics = topics
+        self._open_objects = open_objects
+        self._seq = 0
+        self._behind: Iterator[Event] | None = None
+
+    def begin(self, since: dict[str, int]) -> None:
+        self._seq = since["seq"]
+        self._behind = self._after(self._events.missed(since["epoch"], self._seq))
+        self.go_on()
+
+    def hear(self, event: Event) -> None:
+        """A new event; one who reads too slowly loses it and gets one gap later."""
+        if self._behind is not None:
+            return  # it will come in its turn
+        if self._connection.is_full:
+            self._behind = self._after(None)
+            return
+        self._seq = event["seq"]
+        self._send(event)
+
+    def go_on(self) -> None:
+        while self._behind is not None and not self._connection.is_full:
+            event = next(self._behind, None)
+            if event is not None:
+                self._send(event)
+                continue
+            missed = self._events.missed(self._events.epoch, self._seq)
+            self._behind = None if missed == [] else self._after(missed)
+
+    def _after(self, missed: list[Event] | None) -> Iterator[Event]:
+        """The missed events, or one gap and a changed for everything that is open."""
+        if missed is None:
+            self._seq = self._events.seq
+            yield self._events.event("gap", {})
+            for name, carried in self._open_objects():
+                yield self._events.event(name, carried)
+        for event in missed or ():
+            self._seq = event["seq"]
+            yield event
+
+    def _send(self, event: Event) -> None:
+        if not self._topics or event["event"] in (*self._topics, "gap"):
+            self._connection.tell(event)

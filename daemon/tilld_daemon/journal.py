@@ -55,16 +55,17 @@ class Journal:
         """Durable when it returns. Raises StorageFault: the records may or may not be on flash."""
         async with self._turn:
             cost = min(self._store.cost_bytes(entries), self._reserved.get(of, 0))
-            await self._ask(lambda: self._store.append(entries, reserved=cost))
+            await self._put(lambda: self._store.append(entries, reserved=cost))
             if cost:
                 self._reserved[of] -= cost
             self.worked = True
-            await self._make_room()
+            if self._store.needs_compaction:
+                await self._compact()
 
     async def mark(self, entries: list[Entry]) -> None:
         """Survives the death of the process at once, a power cut from the next note on."""
         async with self._turn:
-            await self._ask(lambda: self._store.mark(entries))
+            await self._put(lambda: self._store.mark(entries))
 
     async def reserve(self, of: str, size: int) -> bool:
         """Keeps room for all that ``of`` may need; False when there is none (I22)."""
@@ -79,7 +80,13 @@ class Journal:
 
     async def reserve_again(self, of: str, size: int) -> None:
         """After a restart: the room of what was accepted before. It was there then."""
-        if not await self.reserve(of, size):
+        if self._fault is not None:
+            return  # nothing is written any more, and what is owed goes on without (I21)
+        try:
+            enough = await self.reserve(of, size)
+        except StorageFault:
+            return  # told to `failed`
+        if not enough:
             log.error("the journal has no room left for what %s may still need", of)
 
     def release(self, of: str) -> None:
@@ -88,9 +95,22 @@ class Journal:
         if size:
             self._thread.call(lambda: self._store.release(size))
 
-    async def _make_room(self) -> None:
-        if not self._store.needs_compaction:
-            return
+    async def _put(self, write: Callable[[], Any]) -> None:
+        """Writes; what an object writes beyond its reservation (a cancel that Antom refuses again
+        and again) finds room when the journal is written anew, for its older records go."""
+        try:
+            await self._ask(write)
+        except JournalFull:
+            await self._compact()
+            try:
+                await self._ask(write)
+            except JournalFull as full:
+                fault = StorageFault(f"the journal is full: {full}", "ENOSPC")
+                self._fault = fault
+                self._failed(fault)
+                raise fault from full
+
+    async def _compact(self) -> None:
         live = self._live()
         try:
             await self._ask(lambda: self._store.compact(live))

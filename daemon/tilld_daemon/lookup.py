@@ -10,11 +10,13 @@ from tilld_core.ledger import Job
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
 from tilld_core.refund import Refund
+from tilld_hal.errors import StorageFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tilld_core.ledger import Ledger
+    from tilld_daemon.journal import Journal
 
     Params = dict[str, Any]
 
@@ -27,9 +29,9 @@ class Lookup:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def payment(self, params: Params) -> Payment:
-        """By ``payment``, ours or Antom's id, or by ``key``. Raises CallError."""
-        return self.known(params, "payment", Payment, self._ledger.find_payment)
+    def payment(self, params: Params, key_name: str = "key") -> Payment:
+        """By ``payment``, ours or Antom's id, or by its key. Raises CallError."""
+        return self.known(params, "payment", Payment, self._ledger.find_payment, key_name)
 
     def refund(self, params: Params) -> Refund:
         """By ``refund`` or by ``key``. Raises CallError."""
@@ -41,22 +43,29 @@ class Lookup:
         name: str,
         kind: type[Thing],
         find: Callable[[str], Thing | None],
+        key_name: str = "key",
     ) -> Thing:
         """By id or by key; if both are named, they must mean the same object."""
-        by_id, key = params[name], params["key"]
+        by_id, key = params[name], params[key_name]
         if by_id is None and key is None:
-            raise CallError("bad_param", f"Name the {name} or its key.", [name, "key"])
+            raise CallError("bad_param", f"Name the {name} or its key.", [name, key_name])
         found = self._ledger.keys.get(key) if by_id is None else find(by_id)
         if found is None:
             raise CallError("not_found")
         if not isinstance(found, kind):
             raise CallError("key_used", f"This key belongs to a {kind_of(found)}.")
         if key is not None and found.key != key:
-            raise CallError("key_mismatch", f"This key is not that {name}'s.", ["key"])
+            raise CallError("key_mismatch", f"This key is not that {name}'s.", [key_name])
         return found
 
-    def page(self, params: Params, things: Sequence[Thing]) -> tuple[list[Thing], str | None]:
-        """The things after the cursor, and the next cursor: the last id of this page."""
+    def page(
+        self, params: Params, things: Sequence[Thing], is_asked_for: Callable[[Thing], bool]
+    ) -> tuple[list[Thing], str | None]:
+        """The things asked for after the cursor, and the next cursor: the last id of this page.
+
+        ``things`` are all in their order, asked for or not, so that a cursor stays good when
+        what it names has moved on in the meantime.
+        """
         first = 0
         if params["cursor"] is not None:
             ids = [object_id(thing) for thing in things]
@@ -64,9 +73,23 @@ class Lookup:
                 raise CallError("bad_param", "This cursor is not of this list.", ["cursor"])
             first = ids.index(params["cursor"]) + 1
         size = params["limit"] or limits.LIST_DEFAULT
-        page = list(things[first : first + size])
-        more = len(things) > first + size
-        return page, object_id(page[-1]) if more else None
+        rest = [thing for thing in things[first:] if is_asked_for(thing)]
+        return rest[:size], object_id(rest[size - 1]) if len(rest) > size else None
+
+
+async def reserve(journal: Journal, of: str, size: int) -> None:
+    """Room for all that ``of`` may need (I22). Raises CallError: nothing has begun."""
+    try:
+        found = await journal.reserve(of, size)
+    except StorageFault as fault:
+        raise CallError("storage") from fault
+    if not found:
+        raise CallError("journal_full")
+
+
+def newest_first(things: Collection[Thing]) -> list[Thing]:
+    """The ledger holds its objects in the order in which they came."""
+    return list(reversed(list(things)))
 
 
 def amount_of(amount: dict[str, Any]) -> tuple[str, int]:

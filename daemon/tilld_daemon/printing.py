@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tilld_core.ledger import Job, entry_of
 from tilld_hal import catalogue
-from tilld_hal.errors import HalError, StorageFault
+from tilld_hal.errors import Gone, HalError, StorageFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +158,18 @@ class Printing:
         return result
 
     def _with(self, work: Callable[[Printer], Any]) -> Any:
-        """In the printer's thread: opens it if need be; a printer that failed is opened anew."""
+        """In the printer's thread. One that is gone may be another one behind the same name since
+        the last job; `Gone` means that not a byte left, so that one is opened and asked instead."""
+        kept_open = self._printer is not None
+        try:
+            return self._once(work)
+        except Gone:
+            if not kept_open:
+                raise
+        return self._once(work)
+
+    def _once(self, work: Callable[[Printer], Any]) -> Any:
+        """Opens the printer if need be; a printer that failed is opened anew."""
         if self._printer is None:
             self._printer = catalogue.open_driver(
                 "printer", self._device.driver, self._device.settings

@@ -181,10 +181,13 @@ def gids(groups: tuple[str, ...]) -> tuple[int, ...]:
 
 def _refuse_unknown_sections(file: SettingsFile) -> None:
     for section, values in file.tables.items():
-        for key in values:
-            if (section, key) in table.LATER:
+        for key, value in list(values.items()):
+            if (section, key) not in table.LATER:
+                continue
+            if value:
                 raise file.fault(section, key, "not in this version")
-        if section not in table.SECTIONS:
+            del values[key]  # switched off, as it is
+        if section not in table.SECTIONS and (values or section not in table.LATER_SECTIONS):
             known = ", ".join(table.SECTIONS)
             raise file.fault(section, "", f"not a section; there are: {known}")
 
@@ -220,6 +223,10 @@ def _value(file: SettingsFile, key: table.Key, given: object) -> object:
 
 def _typed(kind: str, given: object) -> object:
     """The value if it has the type, a list as a tuple; None if not.  A bool is not a number."""
+    if kind == table.LINES:
+        if isinstance(given, str):
+            return tuple(given.splitlines())
+        kind = table.TEXTS
     if kind in (table.TEXTS, table.NUMBERS):
         member = str if kind == table.TEXTS else int
         if not isinstance(given, list | tuple) or any(type(one) is not member for one in given):

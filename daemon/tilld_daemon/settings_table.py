@@ -15,6 +15,7 @@ TEXT = "a text"
 NUMBER = "a whole number"
 FACTOR = "a number"
 TEXTS = "a list of texts"
+LINES = "a text or a list of texts"
 NUMBERS = "a list of whole numbers"
 
 MODES = ("live", "sandbox", "test")
@@ -33,6 +34,8 @@ LATER = (
     ("upstream", "gateway_id"),
     ("upstream", "identity"),
 )
+
+LATER_SECTIONS = ("engineer",)
 
 # Sections whose other keys are those of the driver they name, with the driver's default name;
 # "" means that the device has none.
@@ -365,8 +368,8 @@ _REST = (
         _all_filled,
         "first characters of the shop's own cards, which are handed to the till as data",
     ),
-    Key("receipt", "header", TEXTS, (), _anything, "lines at the top of a receipt"),
-    Key("receipt", "footer", TEXTS, (), _anything, "lines at its end"),
+    Key("receipt", "header", LINES, (), _anything, "lines at the top of a receipt"),
+    Key("receipt", "footer", LINES, (), _anything, "lines at its end"),
     Key(
         "receipt",
         "columns",

@@ -38,6 +38,8 @@ log = logging.getLogger("tilld.shell")
 
 # When these are written, the payment or refund has been decided or closed.
 ENDS = ("failed", "cancel", "closed", "returned", "paid", "refunded", "refused")
+# These say how far a cancel or refund has come; without them it is tried as before.
+STAGES = ("queued", "attention", "located")
 # What a refund's end means for the payment whose cancel it replaced (rules.md §4).
 REPLACED_ENDS = {"ORDER_IS_CANCELED": "refund closed", "REFUND_AMOUNT_EXCEED": "refund exceeds"}
 
@@ -179,8 +181,8 @@ class Shell:
         try:
             await self.happen(thing, "restart", {"owed_for_ms": owed_for_ms})
         except CallError as error:
-            # The storage can't take the decision: it stays open and a person is called (I21).
-            self._attention(thing, error.message)
+            # The storage can't take the decision: it stays open, and a person was called (I21).
+            log.error("%s is not taken up: %s", _id(thing), error.message)
 
     def start_soon(self, work: Coroutine[Any, Any, Any]) -> None:
         """Runs beside everything else; a bug in it restarts the process."""
@@ -251,8 +253,6 @@ class Shell:
         """A fault freezes the object: what its record says is known after the next start."""
         if what in ENDS:
             thing.decided_at_s = self.now_s()
-        if what == "paid" and isinstance(thing, Payment):
-            thing.heard = False  # until an answer that says so is on its way (rules.md §1)
         entries = self._entries(thing, what)
         try:
             if verb == "note":
@@ -260,9 +260,14 @@ class Shell:
             else:
                 await self._journal.mark(entries)
         except StorageFault as fault:
-            self._frozen.add(_id(thing))
             log.error("%s of %s could not be recorded: %s", what, _id(thing), fault.reason)
+            if what in STAGES:
+                return  # decides nothing: the cancel or refund goes on (I21)
+            self._frozen.add(_id(thing))
+            self._attention(thing, "Its record could not be written; the next start settles it.")
             raise CallError("storage", payment=_id(thing)) from fault
+        if what == "paid" and isinstance(thing, Payment):
+            thing.heard = False  # until an answer that says so is on its way (rules.md §1)
 
     def _entries(self, thing: Thing, what: str) -> list[Entry]:
         """The records of a note; a serial goes with every new id."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tilld_hal.storage import Storage
 
 _CHUNK = 1 << 20  # bytes read at once; a multiple of PAGE
+_BLANK = bytes(_CHUNK)
 _LIST_HEADER = 3  # bytes before the items of a list that fits a frame
 
 
@@ -355,9 +356,12 @@ class Store:
         return int.from_bytes(self._random_bytes(4), "little")
 
     def _pages(self, segment: int) -> Iterator[bytes]:
-        """Every page of a segment but the head's."""
+        """Every page of a segment but the head's; a blank stretch of pages comes as one."""
         for start in range(PAGE, self.device.segment_size, _CHUNK):
             chunk = self._read(segment, start, min(_CHUNK, self.device.segment_size - start))
+            if chunk == _BLANK[: len(chunk)]:  # most of a journal: one look, not 256
+                yield chunk
+                continue
             for at in range(0, len(chunk), PAGE):
                 yield chunk[at : at + PAGE]
 

@@ -69,8 +69,6 @@ class Connection(asyncio.BufferedProtocol):
         self.greeted = False
         self.errors_as_text = False
         self.allowed = False
-        self.subscribed: tuple[str, ...] | None = None
-        self.lost_events = False
         self.ignored = 0
         self.transport: asyncio.Transport | None = None
         self._received = bytearray(RECEIVE_BYTES)
@@ -104,6 +102,10 @@ class Connection(asyncio.BufferedProtocol):
             if waiting is not None:
                 waiting.cancel()
         self._open.clear()
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
 
     # In.
 
@@ -214,21 +216,19 @@ class Connection(asyncio.BufferedProtocol):
         if self._write([1, msgid, told, result]) and error is None:
             self.server.desk.delivered(result)
 
+    @property
+    def is_full(self) -> bool:
+        """It reads too slowly: no event goes out until ``resume_writing``."""
+        return (
+            self.transport is not None
+            and self.transport.get_write_buffer_size() > limits.UNREAD_EVENTS_MAX_BYTES
+        )
+
     def tell(self, event: dict[str, Any]) -> None:
-        """Sends an event, unless this connection reads too slowly (it gets one gap then)."""
-        if self.lost_events:
-            return
-        if self.transport is None or self.transport.is_closing():
-            return
-        if self.transport.get_write_buffer_size() > limits.UNREAD_EVENTS_MAX_BYTES:
-            self.lost_events = True
-            return
         self._write([2, "event", [event]])
 
     def resume_writing(self) -> None:
-        if self.lost_events:
-            self.lost_events = False
-            self.server.desk.caught_up(self)
+        self.server.desk.caught_up(self)
 
     def _write(self, message: list[Any]) -> bool:
         transport = self.transport

@@ -10,13 +10,13 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tilld_antom.evidence import Evidence
 from tilld_core.payment import AT_RISK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tilld_antom.client import Antom
+    from tilld_antom.evidence import Evidence
     from tilld_core.limits import Timing
     from tilld_core.payment import Payment
     from tilld_core.refund import Refund
@@ -103,6 +103,8 @@ class Upstream:
         def send() -> Evidence:
             """In its thread, which may have come late: after the decision no `pay` leaves."""
             if paid_for.state not in AT_RISK:
+                from tilld_antom.evidence import Evidence
+
                 return Evidence("not sent", {})
             return antom.pay(intent, code, within_s, connect_s)
 

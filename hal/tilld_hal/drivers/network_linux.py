@@ -1,6 +1,5 @@
 """The network of a Linux device: carrier and routes, told by the kernel the moment they change."""
 
-import ipaddress
 import os
 import select
 import socket
@@ -118,6 +117,8 @@ def _address(host: str) -> str:
     if not host:
         return ""
     try:
+        import ipaddress  # seldom set, and 2 ms
+
         return str(ipaddress.ip_address(host))
     except ValueError as error:
         raise Refused("host must be an IP address, not a name") from error
