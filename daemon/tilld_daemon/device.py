@@ -126,6 +126,7 @@ class Device:
             settings.offset_min,
             self.clock.trusted,
             self._columns(),
+            settings.merchant.store_name,
             _read(settings.receipt.logo),
         )
         self.printing = self._printing() if settings.printer.driver else None

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Receipts:
-    """``clock_was_set()`` is False while times on paper would be a guess (rules.md §2)."""
+    """``clock_was_set()`` is False while times on paper would be a guess (rules.md §2); ``shop``
+    heads the paper when the settings have no header."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Receipts:
         offset_min: Callable[[int], int],
         clock_was_set: Callable[[], bool],
         columns: int,
+        shop: str,
         logo: bytes = b"",
     ) -> None:
         self._ledger = ledger
@@ -37,6 +39,7 @@ class Receipts:
         self._offset_min = offset_min
         self._clock_was_set = clock_was_set
         self._columns = columns
+        self._header = settings.header or ((shop,) if shop else ())
         self._logo = logo
 
     def check(self, subject: Thing) -> None:
@@ -57,7 +60,7 @@ class Receipts:
         return receipt.document(
             self._fields(subject),
             self._columns,
-            settings.header,
+            self._header,
             settings.footer,
             settings.copy_text if subject.receipts_printed else "",
             settings.language,
@@ -71,7 +74,7 @@ class Receipts:
         return {
             "fields": fields,
             "lines": receipt.lines(
-                fields, self._columns, settings.header, settings.footer, "", settings.language
+                fields, self._columns, self._header, settings.footer, "", settings.language
             ),
         }
 
