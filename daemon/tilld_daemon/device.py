@@ -26,6 +26,7 @@ from tilld_daemon.journal import Journal
 from tilld_daemon.printing import Printing
 from tilld_daemon.receipts import Receipts
 from tilld_daemon.scanning import Codes, ScannerThread
+from tilld_daemon.settings_file import SettingsError
 from tilld_daemon.shell import Shell
 from tilld_daemon.storage_thread import StorageThread
 from tilld_daemon.store import Store
@@ -244,7 +245,7 @@ class Device:
     async def _load_upstream(self) -> None:
         try:
             await self.upstream.load()
-        except (ValueError, OSError) as error:  # settings that only loading the keys can check
+        except (ValueError, OSError, SettingsError) as error:  # what only loading the keys shows
             self.fatal(error)
             return
         await self.upstream.open_ahead()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from tilld_antom.client import Account, Antom
 from tilld_antom.requests import Merchant
-from tilld_antom.signing import BadKey, Signer
-from tilld_daemon.settings import SettingsError
+from tilld_antom.signing import BadKey, Signer, load_private_key, load_public_key
+from tilld_daemon.settings_file import SettingsError, SettingsFile
 from tilld_urequests import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tilld_daemon.settings import Settings
     from tilld_hal.clock import Clock
 
@@ -31,7 +33,7 @@ def build(settings: Settings, clock: Clock) -> Antom:
             str(upstream.key_version),
         )
     except BadKey as error:
-        raise SettingsError(settings.path, 0, "upstream", "", str(error)) from error
+        raise _bad_key(settings) from error
     token = Path(upstream.agent_token_file).read_text().strip() if upstream.agent_token_file else ""
     account = Account(
         base_url=upstream.url,
@@ -42,6 +44,20 @@ def build(settings: Settings, clock: Clock) -> Antom:
     )
     session = Session(ca_file=upstream.ca_file or None, max_idle=IDLE_CONNECTIONS)
     return Antom(session, account, _merchant(settings), signer, clock.wall_ms)
+
+
+def _bad_key(settings: Settings) -> SettingsError:
+    """Which of the two keys is none, and why; the reason shows nothing of the key (I31)."""
+    keys: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("antom_key_file", load_public_key),
+        ("merchant_key_file", load_private_key),
+    )
+    for name, load in keys:
+        try:
+            load(Path(getattr(settings.upstream, name)).read_text())
+        except BadKey as error:
+            return SettingsFile(settings.path).fault("upstream", name, str(error))
+    return SettingsFile(settings.path).fault("upstream", "", "a key changed while it was read")
 
 
 def _merchant(settings: Settings) -> Merchant:

@@ -368,7 +368,14 @@ _REST = (
         _all_filled,
         "first characters of the shop's own cards, which are handed to the till as data",
     ),
-    Key("receipt", "header", LINES, (), _anything, "lines at the top of a receipt; none: the store's name"),
+    Key(
+        "receipt",
+        "header",
+        LINES,
+        (),
+        _anything,
+        "lines at the top of a receipt; none: the store's name",
+    ),
     Key("receipt", "footer", LINES, (), _anything, "lines at its end"),
     Key(
         "receipt",

@@ -137,6 +137,7 @@ class Shell:
     async def acknowledge(self, approved: Payment) -> None:
         """The till has stored the approval: paid, if it still is one (compare and set, §1)."""
         async with self._line(approved):
+            self._refuse_frozen(approved)
             if approved.state == payment.APPROVED:
                 await self._move(approved, "acknowledge", {})
             elif approved.state in payment.UNDECIDED:
@@ -145,6 +146,7 @@ class Shell:
     async def cancel(self, unwanted: Payment) -> None:
         """The till wants no payment: what this does in each state is till_socket.md §3."""
         async with self._line(unwanted):
+            self._refuse_frozen(unwanted)
             if unwanted.state == payment.PAID:
                 raise CallError("already_paid", payment=unwanted.payment)
             if unwanted.state in payment.UNDECIDED:
@@ -202,9 +204,12 @@ class Shell:
             lock = self._lines[_id(thing)] = asyncio.Lock()
         return lock
 
-    async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
+    def _refuse_frozen(self, thing: Thing) -> None:
         if self.is_frozen(thing):
             raise CallError("storage", payment=_id(thing))
+
+    async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
+        self._refuse_frozen(thing)
         self._told.setdefault(_id(thing), self._build(thing))
         if facts.get("alarm"):
             self._attention(thing, f"An answer about it can't be trusted ({facts['alarm']}).")

@@ -114,20 +114,19 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._fed += nbytes
-        try:
-            self._unpacker.feed(self._view[:nbytes])
-            while self._take():
-                pass
-        except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
-            self._close("malformed input")
-            return
-        self._watch_the_rest()
+        self._unpacker.feed(self._view[:nbytes])
+        while self._take():
+            pass
+        if self.is_open:
+            self._watch_the_rest()
 
     def _take(self) -> bool:
         try:
             message = self._unpacker.unpack()
         except msgpack.OutOfData:
             return False
+        except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
+            return self._close("malformed input")
         done = self._unpacker.tell()
         too_long = done - self._done > limits.MESSAGE_MAX_BYTES
         self._done = done
