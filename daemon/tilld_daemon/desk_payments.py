@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # A gateway that was found closed is tried again before a payment is refused for it, so that
 # a network that has just come back is not held against the next customer.
-LOOKED_LATELY_MS = 500
+LOOKED_LATELY_MS = 100
 LOOK_AGAIN_S = 1.5
 CLOSED_KEY_NEEDS_BYTES = 1024
 
@@ -136,8 +136,6 @@ class PaymentCalls:
 
     async def _check_ready(self, with_code: bool) -> None:
         """Refuses when something observed stands in the way (till_socket.md §3)."""
-        if self._device.journal.fault is not None:
-            raise CallError("storage", "The terminal's storage does not work; it takes no payment.")
         health = self._device.health
         if health.way_is_closed and not health.way_looked_at_since(LOOKED_LATELY_MS):
             await self._device.look_upstream(LOOK_AGAIN_S)

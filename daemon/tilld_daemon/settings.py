@@ -195,16 +195,17 @@ def _refuse_unknown_sections(file: SettingsFile) -> None:
 def _section(file: SettingsFile, section: str) -> dict[str, object]:
     """The section's own keys, typed and checked, then, for a driver's section, the driver's."""
     given = dict(file.tables.get(section, {}))
-    values: dict[str, object] = {}
-    for key in table.keys_of(section):
-        values[key.name] = _value(file, key, given.pop(key.name, key.default))
-    if section in table.DRIVERS:
-        driver = given.pop("driver", table.DRIVERS[section])
-        return {**values, **_driver(file, section, driver, given)}
-    for name in given:
-        known = ", ".join(key.name for key in table.keys_of(section))
-        raise file.fault(section, name, f"not a setting; there are: {known}")
-    return values
+    keys = table.keys_of(section)
+    known = [key.name for key in keys]
+    if section not in table.DRIVERS:
+        for name in given:  # first of all: a misspelt key also leaves one unset
+            if name not in known:
+                raise file.fault(section, name, f"not a setting; there are: {', '.join(known)}")
+    values = {key.name: _value(file, key, given.pop(key.name, key.default)) for key in keys}
+    if section not in table.DRIVERS:
+        return values
+    driver = given.pop("driver", table.DRIVERS[section])
+    return {**values, **_driver(file, section, driver, given)}
 
 
 def _value(file: SettingsFile, key: table.Key, given: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tilld_testkit.antomsim_process import Simulator, running
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """A sale, from the till's call to the receipt, with the real process and a real serial line."""
 
 import pytest
+
 from tilld_testkit.shop import new_key, open_shop, sell
 
 

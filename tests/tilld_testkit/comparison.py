@@ -29,8 +29,12 @@ JOURNAL_BYTES = 4194304  # as the testkit's shop makes it
 
 def journal_of(terminal: Terminal) -> Ledger:
     """What a next life would find on flash; the terminal's process is dead."""
+    ledger = Ledger()
+    journal = terminal.folder / "state" / "journal"
+    if not journal.exists():  # it died before it had one
+        return ledger
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(terminal.folder / "state" / "journal", Path(folder, "journal"))
+        shutil.copy(journal, Path(folder, "journal"))
         storage = catalogue.open_driver(
             "storage", "linux-file", {"path": folder, "size": JOURNAL_BYTES}
         )
@@ -38,7 +42,6 @@ def journal_of(terminal: Terminal) -> Ledger:
             found = Store(storage).recover()
         finally:
             storage.close()
-    ledger = Ledger()
     for entry in found.records:
         ledger.replay(entry)
     return ledger

@@ -52,8 +52,8 @@ STEPS = (
     _pytest("unit", 240, "-n2", "tests/core", "tests/hal", "tests/daemon", "tests/tools"),
     Step("portable", (MICROPYTHON, "tests/run_portable.py", "tests/core"), 120, False, True),
     _pytest("model", 240, "-n2", "tests/model"),
-    _pytest("power", 180, "tests/power"),
-    _pytest("system", 240, "tests/system"),
+    _pytest("power", 180, "-n2", "tests/power"),
+    _pytest("system", 300, "-n2", "--dist", "loadfile", "tests/system"),
 )
 
 MACHINE: tuple[tuple[str, Callable[[], object]], ...] = (
