@@ -1,4 +1,4 @@
-"""The steps of `tools/test`: what runs, within which limit, and how its tests are counted.
+"""The steps of `tools/test` and `tools/prove`: what runs, how long it may, how it is counted.
 
 Nothing is skipped on the quiet: a skipped test, a step without a test, a step that can't start and
 a step that reaches its limit each count as a failure.
@@ -37,6 +37,7 @@ class Step(NamedTuple):
     limit_s: float
     junit: bool = False
     needs_machine: bool = False
+    more: tuple[tuple[str, str], ...] = ()  # environment variables of its own
 
 
 def _pytest(name: str, limit_s: float, *words: str) -> Step:
@@ -56,6 +57,24 @@ STEPS = (
     _pytest("system", 300, "-n2", "--dist", "loadfile", "tests/system"),
 )
 
+PROVE = (PYTHON, "-m", "tilld_testkit.prove")
+TESTS = (("PYTHONPATH", str(ROOT / "tests")),)
+
+# The long forms of what STEPS holds in short; a quarter of an hour, so not for every day.
+PROOFS = (
+    Step("scenes", (*PROVE, "scenes"), 1200, more=TESTS),
+    Step("counts", (*PROVE, "counts"), 1200, more=TESTS),
+    Step("mutants", (*PROVE, "mutants"), 1800, more=TESTS),
+    Step(
+        "kill",
+        (PYTHON, "-m", "pytest", "-q", "tests/system/test_power_and_kill.py"),
+        1800,
+        True,
+        True,
+        (("TILLD_TEST_LIVES", "500"),),
+    ),
+)
+
 MACHINE: tuple[tuple[str, Callable[[], object]], ...] = (
     ("debian", debian.prepare),
     ("micropython", micropython.prepare),
@@ -63,9 +82,22 @@ MACHINE: tuple[tuple[str, Callable[[], object]], ...] = (
 )
 
 
-def run_all(names: list[str]) -> bool:
+def main(name: str, steps: tuple[Step, ...], words: list[str]) -> int:
+    """The command: all steps, the named ones, or their names. The exit status."""
+    names = [step.name for step in steps]
+    if words == ["--list"]:
+        print("\n".join(names))
+        return 0
+    unknown = [word for word in words if word not in names]
+    if unknown:
+        print(f"{name}: no such step: {' '.join(unknown)}; there are: {' '.join(names)}")
+        return 2
+    return 0 if run_all(steps, words) else 1
+
+
+def run_all(steps: tuple[Step, ...], names: list[str]) -> bool:
     """Runs the named steps (all when empty), each to its end; True when nothing failed."""
-    chosen = [step for step in STEPS if not names or step.name in names]
+    chosen = [step for step in steps if not names or step.name in names]
     total = [_prepared("environment", environment.prepare)]
     if total[0].failed == 0:
         if any(step.needs_machine for step in chosen):
@@ -97,7 +129,7 @@ def outcome(step: Step) -> Tally:
         said = Path(scratch, "said.txt")
         words = [str(word) for word in step.command]
         words += [f"--junit-xml={junit}"] if step.junit else []
-        status = _finish(words, said, step.limit_s)
+        status = _finish(words, said, step.limit_s, dict(step.more))
         text = said.read_text(errors="replace")
         counted = _counted_by_pytest(junit) if step.junit else _counted_by_closing_line(text)
     tally = counted or Tally(int(status == 0), 0)
@@ -107,14 +139,14 @@ def outcome(step: Step) -> Tally:
     return tally
 
 
-def _finish(words: list[str], said: Path, limit_s: float) -> int:
+def _finish(words: list[str], said: Path, limit_s: float, more: dict[str, str]) -> int:
     """The exit status; whatever the step started ends with it."""
     with said.open("w") as out:
         try:
             child = subprocess.Popen(
                 words,
                 cwd=ROOT,
-                env=dict(os.environ) | environment.variables(),
+                env=dict(os.environ) | environment.variables() | more,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
