@@ -7,6 +7,7 @@ memory can't drift apart. Nothing here reads a file or a clock.
 
 from tilld_core import payment as payments
 from tilld_core import refund as refunds
+from tilld_core.limits import SETTLED_KEPT_DAYS, SETTLED_KEPT_PAYMENTS
 from tilld_core.payment import Payment
 from tilld_core.refund import Refund
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     Entry = list[Any]
 
 # Settled records and their keys stay at least so long (rules.md §6, "Memory").
-KEEP_S = 30 * 86400
-KEEP_PAYMENTS = 5000
-KEEP_JOBS = 5000
+KEEP_S = SETTLED_KEPT_DAYS * 86400
+KEEP_PAYMENTS = SETTLED_KEPT_PAYMENTS
+KEEP_JOBS = 5000  # of a till's own documents
 
 _ABOUT_PAYMENT = (
     "payment",
@@ -102,9 +103,14 @@ class BadRecord(Exception):
 
 
 class Ledger:
-    """All objects by id, key, order and Antom's id."""
+    """All objects by id, key, order and Antom's id.
 
-    def __init__(self) -> None:
+    ``keep_payments`` and ``keep_jobs`` are how many stay in any case, the newest ones.
+    """
+
+    def __init__(self, keep_payments: int = KEEP_PAYMENTS, keep_jobs: int = KEEP_JOBS) -> None:
+        self._keep_payments = keep_payments
+        self._keep_jobs = keep_jobs
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.jobs: dict[str, Job] = {}
@@ -273,9 +279,9 @@ class Ledger:
     def forget(self, now_s: int) -> None:
         """Drops settled payments, refunds and jobs that need not be kept any longer."""
         by_age = sorted(self.payments.values(), key=lambda payment: payment.created_at_s)
-        for payment in by_age[:-KEEP_PAYMENTS]:
-            settled = payment.state in payments.SETTLED
-            if settled and now_s - payment.decided_at_s >= KEEP_S:
+        for payment in by_age[: -self._keep_payments]:
+            done = payment.state in payments.SETTLED and (payment.heard or not _is_paid(payment))
+            if done and now_s - payment.decided_at_s >= KEEP_S:
                 self._forget_payment(payment)
         for refund in list(self.refunds.values()):
             settled = refund.state in refunds.SETTLED
@@ -283,9 +289,12 @@ class Ledger:
             if settled and old and refund.payment not in self.payments:
                 del self.refunds[refund.refund]
                 self.keys.pop(refund.key, None)
-        for job in sorted(self.jobs.values(), key=lambda job: job.created_at_s)[:-KEEP_JOBS]:
-            del self.jobs[job.job]
-            self.keys.pop(job.key, None)
+        jobs = sorted(self.jobs.values(), key=lambda job: job.created_at_s)
+        for job in jobs[: -self._keep_jobs]:
+            # a kept payment's receipts are counted by its jobs: the next one is a COPY
+            if job.of not in self.payments and job.of not in self.refunds:
+                del self.jobs[job.job]
+                self.keys.pop(job.key, None)
 
     def _forget_payment(self, payment: Payment) -> None:
         del self.payments[payment.payment]
@@ -343,6 +352,10 @@ def _refund_entries(refund: Refund) -> "list[Entry]":
         return []  # its payment owes the cancel again, and a new refund will have a new id
     entries = [entry_of("refund requested", refund)]
     return entries + [entry_of(kind, refund) for kind, end in _REFUND_ENDS if end == refund.state]
+
+
+def _is_paid(payment: Payment) -> bool:
+    return payment.state == payments.PAID
 
 
 def entry_of(kind: str, thing: "Payment | Refund | Job") -> "Entry":

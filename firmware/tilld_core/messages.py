@@ -26,14 +26,14 @@ _PAGE = (("limit", "int 1 100", False), ("cursor", "text 256", False))
 METHODS: "tuple[Method, ...]" = (
     # method, who may call it, its parameters, what it gives
     ("hello", ANY, (("client", "text 128", True), ("version", "text 64", False), ("api", "api", True), ("errors", "one of map text", False)), "hello"),
-    ("payment.start", TILL, (("key", "key", True), ("order_ref", "text 64", True), ("amount", "amount", True), ("description", "text 256", False), ("by", "one of customer_code order_code", False), ("code", "text 128", False), ("scan_timeout_s", "int 1 600", False), ("split", "bool", False)), "payment"),
+    ("payment.start", TILL, (("key", "key", True), ("order_ref", "text 64", True), ("amount", "amount", True), ("description", "text 256 empty", False), ("by", "one of customer_code order_code", False), ("code", "text 128", False), ("scan_timeout_s", "int 1 600", False), ("split", "bool", False)), "payment"),
     ("payment.wait", TILL, _OF_PAYMENT + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", False)), "payment"),
     ("payment.acknowledge", TILL, _OF_PAYMENT, "payment"),
     ("payment.cancel", TILL, _OF_PAYMENT, "payment"),
     ("payment.get", TILL, _OF_PAYMENT, "payment"),
     ("payment.explain", TILL, _OF_PAYMENT, "explanation"),
     ("payment.list", TILL, (("order_ref", "text 64", False), ("open", "bool", False), ("period", "int 1 9223372036854775807", False)) + _PAGE, "payments"),
-    ("refund.start", TILL, (("key", "key", True), ("payment", "id", False), ("payment_key", "key", False), ("amount", "amount", False), ("reason", "text 256", False)), "refund"),
+    ("refund.start", TILL, (("key", "key", True), ("payment", "id", False), ("payment_key", "key", False), ("amount", "amount", False), ("reason", "text 256 empty", False)), "refund"),
     ("refund.wait", TILL, _OF_REFUND + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", False)), "refund"),
     ("refund.get", TILL, _OF_REFUND, "refund"),
     ("refund.list", TILL, (("payment", "id", False), ("open", "bool", False)) + _PAGE, "refunds"),
@@ -89,19 +89,19 @@ ERRORS = (
 )
 
 REASONS = (
-    # code, rule, what happened and what the cashier says
-    ("declined", "rules.md §3", "The payment was refused. Ask the customer for another way to pay."),
-    ("not_sent", "rules.md §3", "The payment could not be sent; nothing was charged. Check the network and try again."),
-    ("scan_timeout", "till_socket.md §2", "No payment code was scanned in time; nothing was charged."),
-    ("till_cancelled", "till_socket.md §3", "The till cancelled the payment; the customer is not charged."),
-    ("till_left", "till_socket.md §3", "The till left before a code was scanned; nothing was charged."),
-    ("cancelled_before_start", "till_socket.md §3", "The till closed this key before it was used; nothing was charged."),
-    ("no_answer", "rules.md §3", "The result did not come in time. The payment is cancelled; what was taken goes back."),
-    ("unverified_answer", "rules.md §3", "The answer could not be trusted. The payment is cancelled; what was taken goes back."),
-    ("not_acknowledged", "rules.md §1", "The till did not confirm in time. The payment is cancelled; what was taken goes back."),
-    ("restarted", "rules.md §3", "The terminal restarted during the payment. It is cancelled; what was taken goes back."),
-    ("refunded_instead", "rules.md §3", "It was too late to cancel; the customer's money goes back by a refund."),
-    ("cancelled_by_gateway", "rules.md §3", "The payment was cancelled upstream; the customer is not charged."),
+    # code, rule, what happened and what the cashier says, what the till does
+    ("declined", "rules.md §3", "The payment was refused. Ask the customer for another way to pay.", "Offers another way to pay: a new key for the same order."),
+    ("not_sent", "rules.md §3", "The payment could not be sent; nothing was charged. Check the network and try again.", "Starts again with a new key; the same code may be shown again."),
+    ("scan_timeout", "till_socket.md §2", "No payment code was scanned in time; nothing was charged.", "Asks whether the sale goes on; if so, a new key."),
+    ("till_cancelled", "till_socket.md §3", "The till cancelled the payment; the customer is not charged.", "Goes on with its sale; a new key for another attempt."),
+    ("till_left", "till_socket.md §3", "The till left before a code was scanned; nothing was charged.", "Finds it at its next start; a new key if the sale goes on."),
+    ("cancelled_before_start", "till_socket.md §3", "The till closed this key before it was used; nothing was charged.", "Takes a new key for its next attempt; this one can never pay."),
+    ("no_answer", "rules.md §3", "The result did not come in time. The payment is cancelled; what was taken goes back.", "Hands over nothing; a new key may start the order again at once."),
+    ("unverified_answer", "rules.md §3", "The answer could not be trusted. The payment is cancelled; what was taken goes back.", "Hands over nothing and tells support; a new key may start the order again."),
+    ("not_acknowledged", "rules.md §1", "The till did not confirm in time. The payment is cancelled; what was taken goes back.", "Hands over nothing; acknowledges sooner, as soon as it has stored the approval."),
+    ("restarted", "rules.md §3", "The terminal restarted during the payment. It is cancelled; what was taken goes back.", "Hands over nothing; a new key may start the order again at once."),
+    ("refunded_instead", "rules.md §3", "It was too late to cancel; the customer's money goes back by a refund.", "Hands over nothing; a new key may start the order again at once."),
+    ("cancelled_by_gateway", "rules.md §3", "The payment was cancelled upstream; the customer is not charged.", "Hands over nothing; a new key may start the order again."),
 )
 
 PROMPTS = (
@@ -207,9 +207,6 @@ class CallError(Exception):
 _ERROR_ROWS = {row[0]: row for row in ERRORS}
 _METHOD_ROWS = {row[0]: row for row in METHODS}
 
-INT_MIN = -(1 << 63)
-INT_MAX = (1 << 63) - 1
-
 
 def method(name: object) -> "Method":
     """The row of a method; CallError unknown_method."""
@@ -262,8 +259,9 @@ def _is_int(value: object) -> bool:
 def _wrong_text(words: "list[str]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
-    if not value or len(value) > int(words[0]):
-        return f"must have 1 to {words[0]} characters"
+    least = 0 if words[1:] == ["empty"] else 1
+    if not least <= len(value) <= int(words[0]):
+        return f"must have {least} to {words[0]} characters"
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
         return "must not hold control characters"
     return ""
@@ -293,7 +291,7 @@ def _wrong_choice(words: "list[str]", value: object) -> str:
 
 
 def _wrong_amount(words: "list[str]", value: object) -> str:
-    if not isinstance(value, dict) or sorted(value) != ["currency", "value"]:
+    if not isinstance(value, dict) or set(value) != {"currency", "value"}:
         return "must be a map of currency and value"
     if not isinstance(value["currency"], str) or not _is_int(value["value"]):
         return "must have a text currency and a whole number of minor units"
@@ -307,7 +305,7 @@ def _wrong_api(words: "list[str]", value: object) -> str:
 
 
 def _wrong_since(words: "list[str]", value: object) -> str:
-    if not isinstance(value, dict) or sorted(value) != ["epoch", "seq"]:
+    if not isinstance(value, dict) or set(value) != {"epoch", "seq"}:
         return "must be a map of epoch and seq"
     return "" if all(_is_int(part) for part in value.values()) else "must hold whole numbers"
 
@@ -346,9 +344,11 @@ DOCUMENT_BLOCKS = {
 
 
 def _wrong_block(block: object) -> str:
-    if not isinstance(block, dict) or block.get("type") not in DOCUMENT_BLOCKS:
+    kind_of_block = block.get("type") if isinstance(block, dict) else None
+    if not isinstance(kind_of_block, str) or kind_of_block not in DOCUMENT_BLOCKS:
         return f"must be a list of blocks with a type of {sorted(DOCUMENT_BLOCKS)}"
-    kinds = DOCUMENT_BLOCKS[block["type"]]
+    assert isinstance(block, dict)
+    kinds = DOCUMENT_BLOCKS[kind_of_block]
     for index, (name, kind) in enumerate(kinds):
         if name not in block:
             if index == 0:
