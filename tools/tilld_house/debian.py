@@ -14,6 +14,8 @@ TEST_PACKAGES: Mapping[str, Callable[[], bool]] = {
     "iproute2": lambda: shutil.which("ip") is not None,  # network namespaces
     "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
     "strace": lambda: shutil.which("strace") is not None,  # failing disks
+    "systemd": lambda: shutil.which("systemd-analyze") is not None,  # the unit is verified
+    "tzdata": lambda: Path("/usr/share/zoneinfo/Europe/Berlin").exists(),  # a shop's offset
 }
 
 
