@@ -152,9 +152,9 @@ class Connection:
             except ssl.SSLWantReadError:
                 # A part of a record, or one that is TLS's own business: a ticket, a key update.
                 continue
-            except (ssl.SSLEOFError, ConnectionError):
-                return None
             except OSError as error:
+                if isinstance(error, ConnectionError) or _is_cut(error):
+                    return None
                 raise _lost(error) from error
 
     def is_stale(self) -> bool:
@@ -178,11 +178,18 @@ class Connection:
         self._tls.close()
 
 
+def _is_cut(error: OSError) -> bool:
+    """The peer's end came without TLS's own word for it; Python 3.11.2 has no class for that."""
+    if isinstance(error, ssl.SSLEOFError):
+        return True
+    return isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
+
+
 def _lost(error: OSError) -> AnswerLost:
     if isinstance(error, TimeoutError):
         return AnswerLost(TIMEOUT, "the answer did not come in time")
     if isinstance(error, ssl.SSLError):
-        if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        if isinstance(error, ssl.SSLZeroReturnError) or _is_cut(error):
             return AnswerLost(CLOSED, "the peer closed the connection under the request")
         return AnswerLost(TLS, "the peer broke off TLS: " + _tls_words(error))
     return AnswerLost(CLOSED, "the connection broke: " + (error.strerror or "no reason given"))
@@ -237,7 +244,7 @@ def _not_connected(host: str, error: OSError) -> NotSent:
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = _CERTIFICATE_FAULTS.get(error.verify_code, error.verify_message)
         return NotSent(TLS, host + " is not trusted: " + fault)
-    if isinstance(error, (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)):
+    if isinstance(error, (ConnectionResetError, BrokenPipeError)) or _is_cut(error):
         return NotSent(CLOSED, host + " closed the connection while it was being made")
     if isinstance(error, ssl.SSLError):
         return NotSent(TLS, host + ": " + _tls_words(error))
