@@ -119,7 +119,12 @@ class Daemon:
             gids(settings.till.groups),
         )
         await device.wake()
-        await socket.listen(settings.till.socket)
+        try:
+            await socket.listen(settings.till.socket)
+        except OSError as error:
+            print(f"tilld: {settings.path}: [till] socket: {error}", file=sys.stderr)
+            device.close()
+            return 2
         device.load_the_rest()
         self._tell_systemd(loop)
         log.info("tilld %s serves %s", VERSION, settings.till.socket)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from tilld_core.ledger import Job
+from tilld_core.ledger import Job, entry_of
 from tilld_core.messages import CallError
 from tilld_daemon.lookup import differs, kind_of, object_id, reserve
 from tilld_daemon.printing import JOB_NEEDS_BYTES
+from tilld_hal.errors import StorageFault
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,6 +82,10 @@ class PaperCalls:
             job = Job(self._device.new_job_id(), key, of, _body(asked), self._shell.now_s())
             await reserve(self._device.journal, job.job, JOB_NEEDS_BYTES)
             self._ledger.add_job(job)
+            try:
+                await self._device.journal.mark([entry_of("job queued", job)])
+            except StorageFault as fault:
+                raise CallError("storage") from fault
         self._device.job_changed(job)
         self._shell.start_soon(printing.run(job, document, copies))
         return self._device.views.job(job)

@@ -94,6 +94,7 @@ class PaymentCalls:
 
     async def _admit(self, params: Params) -> Payment:
         """A new payment, recorded; or the reason why there can be none, with nothing changed."""
+        self._check_request(params)  # once more: another start may have used the code meanwhile
         currency, value = amount_of(params["amount"])
         code = params["code"]
         self._check_order(params)

@@ -156,6 +156,9 @@ class Device:
             if job.state == "sent":
                 job.state = "unknown"
                 job.reason = "The terminal restarted while it was printing."
+            elif job.state == "queued":
+                job.state = "failed"
+                job.reason = "The terminal restarted before it was printed."
         self.clock.advance_wall(self.ledger.latest_s * 1000)
         self._number_on(self.clock.wall_ms())
         return store, fault

@@ -42,7 +42,11 @@ def build(settings: Settings, clock: Clock) -> Antom:
         agent_token=token,
         f_is_unknown=upstream.f_is_unknown,
     )
-    session = Session(ca_file=upstream.ca_file or None, max_idle=IDLE_CONNECTIONS)
+    session = Session(
+        ca_file=upstream.ca_file or None,
+        max_idle=IDLE_CONNECTIONS,
+        now_s=lambda: clock.wall_ms() // 1000,
+    )
     return Antom(session, account, _merchant(settings), signer, clock.wall_ms)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tilld.printer")
 
-JOB_NEEDS_BYTES = 1024
+JOB_NEEDS_BYTES = 3072
 JOBS_WAITING_MAX = 32
 GONE = {"online": "no", "paper": "unknown", "cover_closed": "unknown"}
 
@@ -83,8 +83,10 @@ class Printing:
         try:
             async with self._turn:
                 await self._print(job, document, copies)
-        except (HalError, StorageFault) as error:
-            self._end(job, "failed", error.reason)
+        except HalError as error:
+            await self._record(job, "failed", error.reason)
+        except StorageFault as fault:
+            self._end(job, "failed", fault.reason)
         finally:
             self._waiting -= 1
 
@@ -103,7 +105,7 @@ class Printing:
             data: bytes = await self._do(partial(_render, blocks))
             refusal = _refusal(await self._do(lambda printer: printer.status()))
             if refusal and copy == 0:
-                self._end(job, "failed", refusal)
+                await self._record(job, "failed", refusal)
                 return
             if copy == 0:
                 await self._begin(job)

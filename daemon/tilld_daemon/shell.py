@@ -164,6 +164,8 @@ class Shell:
             if waiting.state == payment.WAITING:
                 self._prompts.pop(waiting.payment, None)
                 await self._move(waiting, "code", {"code": code})
+            else:
+                self._unsent(waiting)
 
     async def resume(self) -> None:
         """After a restart: every open payment and refund hears of it (rules.md §3)."""
@@ -226,6 +228,8 @@ class Shell:
             self._count_owing()
             if thing.reason == "not_sent":
                 self._unsent(thing)
+        if thing.lane.attempts and self.flusher is not None:
+            self.flusher.wake()  # its slot may be free for the next one
         if thing.state in (*payment.SETTLED, *refund.SETTLED):
             self._told.pop(_id(thing), None)
             self._prompts.pop(_id(thing), None)

@@ -108,6 +108,15 @@ class Store:
         assert head is not None
         return self._take_over(head, "", valid)
 
+    def _settle(self) -> bool:
+        """What a dead process wrote and did not flush goes to flash before it is read; then all
+        that is read is there, whatever becomes of later writes. False when that failed."""
+        try:
+            self._flush(self._segment)
+        except StorageFault:
+            return False
+        return True
+
     def _recover_headless(self) -> Recovery:
         """No segment has a head: a new storage, or one that has lost its head."""
         guess = None
@@ -140,6 +149,7 @@ class Store:
         return reader.end()
 
     def _take_over(self, head: journal.Head, damage: str, valid: list[int]) -> Recovery:
+        settled = self._settle()
         found = self._scan(head, damage)
         self._tail = found.tail
         self._damaged = found.verdict == DAMAGED
@@ -160,7 +170,7 @@ class Store:
             found.salvaged,
             generation=head.generation,
             fault=fault,
-            unproven=found.last_records + len(found.marked) if fault else 0,
+            unproven=0 if settled or not fault else found.last_records + len(found.marked),
         )
 
     def _make_sure(self, found: journal_reader.Found, valid: list[int]) -> None:

@@ -7,6 +7,7 @@ wire's limits, and the promise that a hostile connection costs the others nothin
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import pwd
@@ -252,6 +253,18 @@ def _deeper_than(thing: object, depth: int) -> bool:
     return any(_deeper_than(each, depth - 1) for each in inner)
 
 
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.settimeout(1.0)
+        try:
+            caller.connect(path)
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            return True  # busy, or not ours to look at: somebody's
+    return True
+
+
 class TillSocket:
     """The listening socket, who may use it, and how many."""
 
@@ -271,16 +284,21 @@ class TillSocket:
         self._gids = gids
         self._server: asyncio.Server | None = None
         self._path = ""
+        self._inode = 0
         self._packer = msgpack.Packer(use_bin_type=True)
 
     async def listen(self, path: str) -> None:
-        """Binds; a socket file that a dead daemon left behind is replaced."""
+        """Binds; a socket file that a dead daemon left behind is replaced. Raises OSError, also
+        when another process answers there."""
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+            if _answers(path):
+                raise OSError(errno.EADDRINUSE, "another process answers there", path)
             os.unlink(path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
         self._path = path
+        self._inode = os.stat(path).st_ino
         # Whoever may connect is told by its credentials whether it may sell.
         os.chmod(path, 0o666 if self._uids or self._gids else 0o600)
         loop = asyncio.get_running_loop()
@@ -291,7 +309,8 @@ class TillSocket:
     def close(self) -> None:
         if self._server:
             self._server.close()
-            os.unlink(self._path)
+            if os.path.exists(self._path) and os.stat(self._path).st_ino == self._inode:
+                os.unlink(self._path)
 
     def admit(self, connection: Connection) -> bool:
         if len(self.connections) >= limits.CONNECTIONS_MAX:

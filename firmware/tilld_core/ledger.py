@@ -69,8 +69,10 @@ REFUND_RECORDS = {
     "refund queued": (("refund", "upstream_code", "message"), refunds.QUEUED),
     "refund attention": (("refund", "upstream_code", "message"), refunds.NEEDS_ATTENTION),
 }
+_ABOUT_JOB = ("job", "key", "of", "body", "created_at_s")
 JOB_RECORDS = {
-    "job": (("job", "key", "of", "body", "created_at_s"), "sent"),
+    "job queued": (_ABOUT_JOB, "queued"),
+    "job": (_ABOUT_JOB, "sent"),
     "job end": (("job", "state", "reason", "began"), ""),
 }
 # The most that one payment may still write: decision, queued, attention, refund and its ends,
@@ -196,19 +198,20 @@ class Ledger:
         self.latest_s = max(self.latest_s, refund_or_none.created_at_s, refund_or_none.decided_at_s)
 
     def _replay_job(self, kind: str, values: "Entry") -> None:
-        if kind == "job":
-            job = Job(*values)
-            job.state = "sent"
-            job.began = True
+        if kind == "job queued":
+            self.add_job(Job(*values))
+        elif kind == "job":
+            job = self.jobs.get(values[0]) or Job(*values)
             self.add_job(job)
+            job.state, job.began = "sent", True
             self.count_receipt(job)
-            return
-        ended = self.jobs.get(values[0])
-        if ended is None:
-            raise BadRecord("the end of an unknown print job")
-        ended.state, ended.reason, ended.began = values[1:]
-        if not ended.began:
-            self.count_receipt(ended, -1)
+        else:
+            ended = self.jobs.get(values[0])
+            if ended is None:
+                raise BadRecord("the end of an unknown print job")
+            if ended.began and not values[3]:
+                self.count_receipt(ended, -1)
+            ended.state, ended.reason, ended.began = values[1:]
 
     def count_receipt(self, job: Job, by: int = 1) -> None:
         """A receipt is about to leave, so that another one of it is a copy; or it did not (-1)."""
@@ -314,8 +317,8 @@ class Ledger:
         for refund in sorted(self.refunds.values(), key=lambda r: r.created_at_s):
             entries.extend(_refund_entries(refund))
         for job in sorted(self.jobs.values(), key=lambda j: j.created_at_s):
-            if job.state != "queued":
-                entries.append(entry_of("job", job))
+            entries.append(entry_of("job" if job.began else "job queued", job))
+            if job.state not in ("queued", "sent"):
                 entries.append(entry_of("job end", job))
         return entries
 

@@ -41,7 +41,7 @@ def judge(
     first characters of the shop's own cards and wins over everything else.
     """
     if not text:
-        return Verdict(OTHER, "nothing was read")
+        return Verdict(OTHER, "it could not be read")
     if text.startswith(not_payment):
         return Verdict(SHOP_CARD, "this is one of the shop's own cards")
     if _is_digits(text):

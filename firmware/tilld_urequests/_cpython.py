@@ -32,6 +32,7 @@ from tilld_urequests.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tilld_urequests.call import Call
@@ -53,15 +54,33 @@ _CERTIFICATE_FAULTS = {
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL")
 
 
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL, for which Python has no name.
+_DATES_ARE_OURS = 0x200000
+
+
+class Context(ssl.SSLContext):
+    """A TLS context that may check certificates against another clock than the system's."""
+
+    now_s: "Callable[[], int] | None" = None
+
+
 def make_context(
-    ca_file: "str | None", cert_file: "str | None", key_file: "str | None"
-) -> ssl.SSLContext:
+    ca_file: "str | None",
+    cert_file: "str | None",
+    key_file: "str | None",
+    now_s: "Callable[[], int] | None",
+) -> Context:
     """The one TLS context of a session: certificate and name verified, TLS 1.2 or newer.
 
     `ca_file` (PEM) pins the authorities; None trusts the system's. `cert_file` and `key_file`
-    (PEM) are our own identity. Raises ValueError naming the file that cannot be used.
+    (PEM) are our own identity. `now_s` is the time that certificates are checked against: a dead
+    clock at 1970 must hold up no cancel (rules.md §2); None takes the system's. Raises ValueError
+    naming the file that cannot be used.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.now_s = now_s
+    if now_s is not None:
+        context.verify_flags |= ssl.VerifyFlags(_DATES_ARE_OURS)  # checked after the handshake
     context.verify_mode = ssl.CERT_REQUIRED
     context.check_hostname = True
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -195,9 +214,7 @@ def _lost(error: OSError) -> AnswerLost:
     return AnswerLost(CLOSED, "the connection broke: " + (error.strerror or "no reason given"))
 
 
-def open_connection(
-    context: ssl.SSLContext, host: str, port: int, deadline: Deadline
-) -> Connection:
+def open_connection(context: Context, host: str, port: int, deadline: Deadline) -> Connection:
     """Resolves, connects and shakes hands before `deadline`; raises `NotSent`."""
     addresses = _addresses(host, port, deadline)
     failure: RequestError = NotSent(RESOLVE, host + " has no address")
@@ -214,7 +231,7 @@ def open_connection(
 
 
 def _secured(
-    plain: socket.socket, address: "Any", context: ssl.SSLContext, host: str, deadline: Deadline
+    plain: socket.socket, address: "Any", context: Context, host: str, deadline: Deadline
 ) -> ssl.SSLSocket:
     plain.settimeout(_some(deadline))
     plain.connect(address)
@@ -225,10 +242,27 @@ def _secured(
     try:
         tls.settimeout(_some(deadline))
         tls.do_handshake()
+        if context.now_s is not None:
+            _check_dates(tls, context.now_s())
     except OSError:
         tls.close()
         raise
     return tls
+
+
+class _WrongDates(OSError):
+    """A certificate of the peer's chain is not valid now; no byte of a request has left."""
+
+
+def _check_dates(tls: ssl.SSLSocket, now_s: int) -> None:
+    """Every certificate of the chain that was verified, as OpenSSL would check it."""
+    chain: Any = vars(tls)["_sslobj"].get_verified_chain()  # public from Python 3.13 on
+    for certificate in chain:
+        valid = certificate.get_info()
+        if now_s < ssl.cert_time_to_seconds(valid["notBefore"]):
+            raise _WrongDates(_CERTIFICATE_FAULTS[9])
+        if now_s > ssl.cert_time_to_seconds(valid["notAfter"]):
+            raise _WrongDates(_CERTIFICATE_FAULTS[10])
 
 
 def _some(deadline: Deadline) -> float:
@@ -241,6 +275,8 @@ def _some(deadline: Deadline) -> float:
 def _not_connected(host: str, error: OSError) -> NotSent:
     if isinstance(error, TimeoutError):
         return NotSent(TIMEOUT, host + " could not be reached in time")
+    if isinstance(error, _WrongDates):
+        return NotSent(TLS, f"{host} is not trusted: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = _CERTIFICATE_FAULTS.get(error.verify_code, error.verify_message)
         return NotSent(TLS, host + " is not trusted: " + fault)

@@ -33,6 +33,7 @@ from tilld_urequests.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tilld_urequests.call import Call
@@ -49,10 +50,16 @@ _NETWORK_ERRORS = {
 }
 
 
-def make_context(ca_file: "str | None", cert_file: "str | None", key_file: "str | None") -> "Any":
+def make_context(
+    ca_file: "str | None",
+    cert_file: "str | None",
+    key_file: "str | None",
+    now_s: "Callable[[], int] | None",
+) -> "Any":
     """The one TLS context of a session; as the CPython one, but `ca_file` is needed.
 
-    The files are PEM or DER. Raises ValueError naming the one that cannot be used.
+    The files are PEM or DER. `now_s` is not used: mbedtls asks the board's clock, which the
+    firmware sets. Raises ValueError naming the one that cannot be used.
     """
     if ca_file is None:
         raise ValueError("ca_file: this system has no authorities of its own; name a file")

@@ -16,6 +16,7 @@ from tilld_urequests.deadline import Deadline, ticks_diff, ticks_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tilld_urequests import _cpython as native
@@ -57,6 +58,9 @@ class Session:
     `max_idle` connections are kept, each for at most `max_idle_s` seconds after its last use. An
     answer is at most `max_answer_bytes` as it travels, head included.
 
+    `now_s` gives the time, in seconds since 1970, that certificates are checked against; None
+    takes the system's clock.
+
     Raises ValueError, naming the file, when a certificate or key cannot be used.
     """
 
@@ -68,8 +72,9 @@ class Session:
         max_idle: int = 4,
         max_idle_s: float = DEFAULT_MAX_IDLE_S,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
+        now_s: "Callable[[], int] | None" = None,
     ) -> None:
-        self._context = native.make_context(ca_file, cert_file, key_file)
+        self._context = native.make_context(ca_file, cert_file, key_file, now_s)
         self._max_idle = max_idle
         self._max_idle_ms = int(max_idle_s * 1000)
         self._max_answer_bytes = max_answer_bytes

@@ -1,7 +1,8 @@
 """Bytes from a scanner's serial line in, whole codes out.
 
 Pure: the time is given.  What is not wholly printable ASCII is dropped whole and counted, never
-repaired: a digit lost or gained in a payment code is another customer's code.
+repaired: a digit lost or gained in a payment code is another customer's code.  That something came
+is told all the same, as a scan without data, so that the cashier learns to scan again.
 """
 
 from tilld_hal.scanner import Scan
@@ -10,8 +11,8 @@ LIMIT_BYTES = 4096
 """A QR code holds at most 4,296 letters; what is longer than this is noise or a wrong baud rate."""
 
 BROKEN_OFF_MS = 2000
-"""A scanner sends a code in one go, 30 bytes taking 31 ms at 9,600 baud.  After a pause this long
-nobody knows whether the bytes before and after it are one code, so neither part is one."""
+"""A scanner sends a code in one go, 30 bytes taking 31 ms at 9,600 baud.  What had begun before a
+pause this long is half a code of somebody else's, and what comes after it is a code of its own."""
 
 _ENDS = b"\r\n"
 
@@ -40,12 +41,13 @@ class ScanSplitter:
         self.dropped = 0
         self._part = bytearray()
         self._bad = False
+        self._unwanted = False  # discarded: its end is no news to anybody
         self._last_ms = 0
 
     def feed(self, data: bytes, now_ms: int) -> "list[Scan]":
         """Takes bytes that arrived at ``now_ms`` (monotonic); returns the codes they complete."""
         if self.partial and now_ms - self._last_ms >= BROKEN_OFF_MS:
-            self._spoil()
+            self._drop()
         self._last_ms = now_ms
         scans: "list[Scan]" = []
         for byte in data:
@@ -74,6 +76,7 @@ class ScanSplitter:
             self._drop()
         else:
             self._spoil()
+            self._unwanted = True
 
     def _spoil(self) -> None:
         self._bad = True
@@ -89,18 +92,18 @@ class ScanSplitter:
 
     def _end(self, scans: "list[Scan]") -> None:
         if self._bad:
+            if not self._unwanted:
+                scans.append(Scan(""))
             self._drop()
         elif self._part:
             scan = _scan(bytes(self._part).decode())
             self._part = bytearray()
-            if scan.data:
-                scans.append(scan)
-            else:
-                self.dropped += 1
+            scans.append(scan)
+            self.dropped += not scan.data
 
     def _drop(self) -> None:
         self._part = bytearray()
-        self._bad = False
+        self._bad = self._unwanted = False
         self.dropped += 1
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 class Scan(Record):
     """One code as the customer or an article bears it: AIM prefix and terminator are removed.
 
+    Empty ``data``: a code came and could not be read; what it was is thrown away.
+
     ``symbology`` is "qr", "code128", "ean13", ... or "" when the scanner does not say.  The data
     may be a payment code, a bearer secret for a minute (I31): shown as its first two characters
     and its length, never whole.

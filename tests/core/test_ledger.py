@@ -275,7 +275,6 @@ def test_a_snapshot_replays_to_the_same() -> None:
 def test_a_snapshot_leaves_out_what_no_record_has_named_yet() -> None:
     held = Ledger()
     held.add_payment(a_payment(1, payments.NEW))
-    held.add_job(Job("J1", "job-key-1", "", "of=print", NOW_S))
     assert held.snapshot() == [["device", ""]]
 
 

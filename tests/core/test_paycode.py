@@ -55,7 +55,7 @@ def test_product_barcodes_and_other_wallets_are_named_for_the_cashier() -> None:
         ("9912345678901234567", "begins with other digits"),
         ("28123", "too short"),
         ("https://example.test/menu", "not made of digits alone"),
-        ("", "nothing was read"),
+        ("", "it could not be read"),
     ):
         verdict = judge(text)
         assert verdict.kind == OTHER, text

@@ -3,6 +3,7 @@
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,21 @@ def test_an_expired_certificate_is_refused_before_a_byte_leaves(
         refused = refused_post(session, peer.url)
     assert (refused.reason, peer.shaken, peer.application_bytes) == ("tls", 0, 0)
     assert "expired" in refused.message
+
+
+def test_dates_are_checked_against_the_clock_that_is_given(ca: Identity) -> None:
+    now_s = int(time.time())
+    ended_a_minute_ago = issue(ca, ["127.0.0.1"], valid_for_s=-60)
+    with TlsPeer(ended_a_minute_ago) as peer:
+        slow = Session(ca_file=str(ca.cert_file), now_s=lambda: now_s - 3600)
+        assert slow.request("POST", peer.url, data=b"secret", timeout_s=10).status_code == 200
+    for clock_s, words in ((0, "not valid yet"), (now_s, "expired")):
+        with TlsPeer(ended_a_minute_ago) as peer:
+            session = Session(ca_file=str(ca.cert_file), now_s=int(clock_s).__index__)
+            refused = refused_post(session, peer.url)
+        assert (refused.reason, refused.sent) == ("tls", False)
+        assert words in refused.message
+        assert b"secret" not in peer.raw
 
 
 def test_a_client_s_certificate_is_no_server_s(session: Session, ca: Identity) -> None:

@@ -20,7 +20,8 @@ from tilld_hal.network import NetworkState
 from tilld_hal.scan_splitter import ScanSplitter
 from tilld_hal.scanner import Scan
 
-assert ScanSplitter().feed(b"]Q12812\\r\\n2\\x002\\r99\\n", 0) == [Scan("2812", "qr"), Scan("99")]
+scans = ScanSplitter().feed(b"]Q12812\\r\\n2\\x002\\r99\\n", 0)
+assert scans == [Scan("2812", "qr"), Scan(""), Scan("99")]
 assert "812" not in repr(Scan("2812"))
 assert checked([{"type": "text", "text": "a\\x1b"}])[0]["text"] == "a?"
 

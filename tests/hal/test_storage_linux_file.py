@@ -226,4 +226,5 @@ def test_a_journal_on_a_disk_gone_read_only_can_still_be_read(folder):
     opens = [call for call in calls if "openat(" in call]
     turn = next(at for at, call in enumerate(opens) if '"journal"' in call) + 1
     said, _ = under_fault(folder, f"openat:error=EROFS:when={turn}")
-    assert said == ["EROFS", "EROFS", "EROFS", "EROFS", "done"]
+    # it is never written; a flush says whether what can be read is on flash
+    assert said == ["EROFS", "done", "EROFS", "done", "done"]

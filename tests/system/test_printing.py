@@ -97,6 +97,20 @@ def test_a_kill_while_it_prints_leaves_a_job_of_unknown_fate(terminal, till, sim
     assert headings(terminal) == ["COPY"]
 
 
+def test_a_job_that_waited_behind_another_when_it_was_killed_has_failed(terminal, till, simulator):
+    paid = sell(till, simulator)
+    terminal.stall_printer()
+    first = till.call("receipt.print", key=new_key(), payment=paid["payment"])
+    key = new_key()
+    waiting = till.call("receipt.print", key=key, payment=paid["payment"])
+    assert (first["state"], waiting["state"]) == ("queued", "queued")
+    terminal.kill()
+    terminal.start()
+    again = till.call("receipt.print", key=key, payment=paid["payment"])
+    assert (again["job"], again["state"]) == (waiting["job"], "failed")
+    assert "restarted before" in again["reason"]
+
+
 def test_the_same_job_key_is_the_same_job_and_one_paper(terminal, till, simulator):
     paid = sell(till, simulator)
     key = new_key()

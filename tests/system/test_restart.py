@@ -137,6 +137,19 @@ def test_a_second_daemon_on_the_same_journal_says_so(terminal):
         assert till.call("device.info")["terminal"] == "7"
 
 
+def test_a_second_daemon_does_not_take_the_socket_of_a_running_one(tmp_path, terminal, simulator):
+    path = f'socket = "{terminal.socket_path}"'
+    other = Terminal(tmp_path / "other", simulator, scale=0.05)
+    text = other.settings_path.read_text()
+    other.settings_path.write_text(text.replace('socket = "till.sock"', path))
+    second = _run(other)
+    assert second.returncode == 2
+    assert "[till] socket" in second.stderr
+    assert "another process answers there" in second.stderr
+    with terminal.till() as till:
+        assert sell(till, simulator)["outcome"] == "paid"
+
+
 WRONG = {
     "timezone": ("timezon", "timezon"),
     'mode = "test"': ('mode = "party"', "mode"),

@@ -66,10 +66,17 @@ def test_what_is_no_payment_code_is_dropped_with_a_reason(terminal, till, simula
     pays(terminal, till, simulator, told)
 
 
+def test_what_cannot_be_read_is_dropped_and_the_cashier_hears_it(terminal, till, simulator):
+    waiting = begin(till)
+    send(terminal, "28１２３４５６７８９０１２３４５６\r\n")  # noqa: RUF001 - digits, but not ASCII's
+    told = dropped(till, waiting)
+    assert "could not be read" in told["prompt"]["message"]
+    pays(terminal, till, simulator, told)
+
+
 def test_garbage_on_the_line_changes_nothing(terminal, till, simulator):
     waiting = begin(till)
     terminal.scanner.send(bytes(range(1, 256)) * 8 + b"\r\n")
-    send(terminal, "28１２３４５６７８９０１２３４５６\r\n")  # noqa: RUF001 - digits, but not ASCII's
     pays(terminal, till, simulator, waiting)
 
 

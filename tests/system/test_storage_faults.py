@@ -92,6 +92,20 @@ def _asked_again(till, key):
     return settled(till, till.acknowledge(payment))
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_what_was_told_paid_stays_paid_on_a_disk_that_takes_no_more_writes(
+    terminal, simulator, turn
+):
+    with terminal.till() as till:
+        paid = sell(till, simulator)
+    terminal.kill()
+    start_on_a_bad_disk(terminal, f"pwrite64:error=ENOSPC:when={turn}+")
+    with terminal.till() as till:
+        told = till.get(paid["key"])
+        assert (told["outcome"], told["decided"]) == ("paid", True)
+        assert [block["code"] for block in till.greeting["blocks"]] == ["storage"]
+
+
 def test_on_a_disk_that_stays_broken_no_payment_begins_and_the_block_is_shown(terminal, simulator):
     terminal.kill()
     start_on_a_bad_disk(terminal, "fdatasync:error=EIO:when=1+")

@@ -9,6 +9,8 @@ import pytest
 from tilld_client import CallError
 from tilld_testkit.comparison import at_rest
 from tilld_testkit.listener import listening
+from tilld_testkit.rpc import Refusal, Rpc
+from tilld_testkit.sales import body
 from tilld_testkit.shop import new_key, open_shop, sell, settled
 
 TIMES = "acknowledge_within_s = 20\npay_in_flight_max_s = 60"
@@ -250,3 +252,22 @@ def test_a_terminal_that_acknowledges_by_itself_is_paid_at_once(tmp_path, simula
             )
         assert payment["outcome"] == "paid"
         assert at_rest(payment, simulator) == []
+
+
+def test_one_code_shown_to_several_tills_at_once_pays_one_payment(terminal, simulator):
+    code = simulator.fresh_code()
+    with Rpc(terminal.socket_path) as till:
+        asked = [
+            till.send("payment.start", body(order_ref=f"order {number}", code=code))
+            for number in range(4)
+        ]
+        errors = [_error(till, msgid) for msgid in asked]
+    assert sorted(errors) == ["", "bad_code", "bad_code", "bad_code"]
+
+
+def _error(till, msgid):
+    try:
+        till.answer(msgid)
+    except Refusal as refusal:
+        return refusal.code
+    return ""

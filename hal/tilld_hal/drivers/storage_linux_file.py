@@ -51,12 +51,13 @@ class FileStorage:
     """``tilld_hal.storage.Storage`` in a file; both segments lie in it, one behind the other."""
 
     def __init__(
-        self, folder: int, file: int, segment_size: int, poison: "StorageFault | None"
+        self, folder: int, file: int, segment_size: int, unwritable: "StorageFault | None"
     ) -> None:
         self.segment_size = segment_size
         self._folder = folder  # open for its lock, which ends with it or with the process
         self._file = file
-        self._poison = poison
+        self._unwritable = unwritable  # opened for reading alone: it can still be flushed
+        self._poison: StorageFault | None = None
 
     def read(self, segment: int, offset: int, size: int) -> bytes:
         """Exactly ``size`` bytes; see ``tilld_hal.storage.Storage``."""
@@ -76,6 +77,8 @@ class FileStorage:
         """Puts ``data`` there without a flush; see ``tilld_hal.storage.Storage``."""
         place = self._place(segment, offset, len(data))
         self._refuse_poisoned()
+        if self._unwritable is not None:
+            raise StorageFault(self._unwritable.reason, self._unwritable.errno_name)
         try:
             written = os.pwrite(self._file, data, place)
         except OSError as error:

@@ -1,0 +1,38 @@
+"""Many owed cancels leave as fast as Antom answers, none behind another (I15, I24)."""
+
+import pytest
+
+from tilld_testkit.comparison import at_rest
+from tilld_testkit.shop import new_key, open_shop, settled
+
+OWED = 60  # more than are tried at once
+
+
+@pytest.fixture
+def terminal(tmp_path, simulator):
+    with open_shop(tmp_path / "device", simulator, scale=0.05) as terminal:
+        yield terminal
+
+
+def test_a_long_queue_drains_without_a_pause_once_antom_answers(terminal, simulator):
+    simulator.set_faults(
+        {"api": "pay", "fault": "answer lost after the debit"},
+        {"api": "cancel", "fault": "rate limit"},
+    )
+    with terminal.till() as till:
+        owed = [_owing(till, simulator) for _ in range(OWED)]
+        # of some not a byte of `pay` had left when they were cancelled: nothing is owed for these
+        assert len(till.call("queue.list", limit=100)["entries"]) > OWED // 2
+        simulator.set_faults()
+        till.call("queue.flush")
+        ends = [settled(till, one, timeout_s=15) for one in owed]
+        assert till.call("queue.list")["entries"] == []
+    assert {end["state"] for end in ends} == {"cancelled"}
+    assert [wrong for end in ends for wrong in at_rest(end, simulator)] == []
+
+
+def _owing(till, simulator):
+    """A payment whose money Antom has, and which the till does not want."""
+    key = new_key()
+    till.start(key, f"order {key}", "EUR", 1250, code=simulator.fresh_code())
+    return till.cancel(key)
