@@ -126,14 +126,12 @@ class Till:
                 if self._socket is None:
                     self._connect()
                 return self._ask(method, params)
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, CallError) as error:
+                if isinstance(error, CallError) and error.code != "stopping":
+                    raise
                 self.close()
                 if time.monotonic() >= ends_s:
                     raise Lost(f"the terminal at {self._path} does not answer: {error}") from error
-            except CallError as error:
-                if error.code != "stopping":
-                    raise
-                self.close()
             pause_s = next(pauses, pause_s)
             time.sleep(pause_s)
 
@@ -153,7 +151,11 @@ class Till:
             raise
         self._socket = fresh
         self._unpacker = msgpack.Unpacker(max_buffer_size=ANSWER_MAX_BYTES)
-        self.greeting = self._ask("hello", {"client": self._client, "api": API})
+        try:
+            self.greeting = self._ask("hello", {"client": self._client, "api": API})
+        except CallError:
+            self.close()  # the next call says hello again
+            raise
 
     def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         assert self._socket is not None

@@ -49,7 +49,7 @@ class Desk:
         self._told_at_once: dict[str, Callable[[Params, Connection], Params]] = {
             "hello": self._hello,
             "payment.get": lambda p, c: self._shell.view(payments.find(p, c)),
-            "payment.explain": lambda p, c: explain(payments.find(p, c), device.views),
+            "payment.explain": lambda p, c: self._explain(payments.find(p, c)),
             "payment.list": lambda p, c: payments.list(p),
             "refund.get": lambda p, c: self._shell.view(lookup.refund(p)),
             "refund.list": lambda p, c: refunds.list(p),
@@ -152,6 +152,9 @@ class Desk:
         )
         asyncio.get_running_loop().call_soon(begin)
         return {"epoch": events.epoch, "seq": events.seq}
+
+    def _explain(self, asked: Payment) -> Params:
+        return explain(asked, self._shell.view(asked), self._device.views.time)
 
     async def _wait(self, thing: Payment | Refund, params: Params) -> Params:
         """Until the object is what the caller waits for, or the time is over."""

@@ -37,7 +37,6 @@ class PaperCalls:
     async def print_receipt(self, params: Params) -> Params:
         subject = self._subject(params)
         receipts = self._device.receipts
-        receipts.check(subject)
         named = "payment" if params["payment"] is not None else "refund"
         copies = params["copies"] or 1
         return await self._new_job(
@@ -83,7 +82,7 @@ class PaperCalls:
             await reserve(self._device.journal, job.job, JOB_NEEDS_BYTES)
             self._ledger.add_job(job)
             try:
-                await self._device.journal.mark([entry_of("job queued", job)])
+                await self._device.journal.mark([entry_of("job queued", job)], job.job)
             except StorageFault as fault:
                 raise CallError("storage") from fault
         self._device.job_changed(job)
@@ -103,10 +102,10 @@ class PaperCalls:
 
     def get_receipt(self, params: Params) -> Params:
         subject = self._subject(params)
-        self._device.receipts.check(subject)
         return self._device.receipts.shown(subject)
 
     def _subject(self, params: Params) -> Payment | Refund:
+        """What the paper is about. Raises CallError not_paid while there is nothing to print."""
         if (params["payment"] is None) == (params["refund"] is None):
             raise CallError(
                 "bad_param", "Name either the payment or the refund.", ["payment", "refund"]
@@ -118,6 +117,7 @@ class PaperCalls:
         )
         if found is None:
             raise CallError("not_found")
+        self._device.receipts.check(found, self._shell.view(found)["decided"])
         return found
 
 

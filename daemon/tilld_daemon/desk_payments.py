@@ -147,6 +147,8 @@ class PaymentCalls:
 
     def _check_order(self, params: Params) -> None:
         undecided, paid = self._ledger.order_is(params["order_ref"])
+        if paid is not None and not self._shell.view(paid)["decided"]:
+            undecided = paid  # its record is still on its way to flash (I4)
         if undecided is not None:
             raise CallError("order_busy", payment=undecided.payment)
         if paid is not None and not params["split"]:

@@ -17,7 +17,7 @@ import msgpack
 from tilld_core import civil, payment
 from tilld_core import journal as codec
 from tilld_core.ledger import REFUND_RECORDS, BadRecord, Job, Ledger, entry_of
-from tilld_core.messages import API
+from tilld_core.messages import API, CallError
 from tilld_daemon import VERSION
 from tilld_daemon.events import Events
 from tilld_daemon.flusher import Flusher
@@ -78,6 +78,7 @@ class Device:
     ) -> None:
         self.settings = settings
         self.stopping = False
+        self._looking = False
         self.fatal = bug
         self._faulted = faulted
         self._bug = bug
@@ -95,7 +96,12 @@ class Device:
         self._loop = loop = asyncio.get_running_loop()
         self._storage_thread = StorageThread(loop)
         self.journal = Journal(
-            self._store, self._storage_thread, self._live, self._storage_failed, fault
+            self._store,
+            self._storage_thread,
+            self._live,
+            self._storage_failed,
+            self._journal_room,
+            fault,
         )
         self.shell = Shell(
             self.ledger,
@@ -225,6 +231,12 @@ class Device:
         if self.journal.worked or not self._after_fault:
             self._faulted()
 
+    def _journal_room(self, found: bool) -> None:
+        if found:
+            self.health.recover("journal_full")
+        else:
+            self.health.degrade("journal_full", CallError("journal_full").message)
+
     def heard(self, paid: str) -> None:
         """A living connection was told of this PAID; kept with the next note."""
         known = self.ledger.payments.get(paid)
@@ -258,7 +270,8 @@ class Device:
         open again: whatever is owed leaves now."""
         was_closed = self.health.way_is_closed
         self.health.way(obstacle)
-        if obstacle and not was_closed:
+        if obstacle and not self._looking:
+            self._looking = True
             self._look_again_later()
         elif was_closed and not obstacle:
             self.flusher.flush()
@@ -274,6 +287,8 @@ class Device:
     async def _look_again(self) -> None:
         if self.health.way_is_closed and not await self.upstream.open_ahead():
             self._look_again_later()
+        else:
+            self._looking = False
 
     def _owed(self) -> list[Payment | Refund]:
         cancels = [one for one in self.ledger.owing() if one.state in payment.OWING]
@@ -284,7 +299,7 @@ class Device:
         self.shell.start_soon(self.shell.happen(thing, "try"))
 
     def _unsent(self, failed: Payment) -> None:
-        self.codes.give_back(failed.payment)
+        self.codes.give_back_of(failed.payment)
 
     # The scanner.
 
@@ -302,11 +317,17 @@ class Device:
         self.shell.start_soon(self.upstream.open_ahead())
 
     def _scanner_there(self, why_not: str) -> None:
+        """The cashier of a waiting payment hears that it can't be scanned for, and that it can."""
         self.scanner_is = "no" if why_not else "yes"
+        waiting = self.ledger.waiting_for_code()
         if why_not:
             self.health.block("scanner", why_not)
         else:
             self.health.unblock("scanner")
+        if waiting is not None and why_not:
+            self.shell.prompt(waiting, "no_scanner", "The scanner is not connected: plug it in.")
+        elif waiting is not None:
+            self.shell.withdraw_prompt(waiting, "no_scanner")
 
     def _scanned(self, scan: Scan) -> None:
         waiting = self.ledger.waiting_for_code()
@@ -315,10 +336,14 @@ class Device:
             return
         refusal = self.codes.refusal(scan.data)
         if refusal:
-            self.shell.prompt(waiting, f"Scan again: {refusal}.")
+            self.shell.prompt(waiting, "scan_again", f"Scan again: {refusal}.")
             return
         self.codes.use(scan.data, waiting.payment)
-        self.shell.start_soon(self.shell.scan(waiting, scan.data))
+        self.shell.start_soon(self._pay_with(waiting, scan.data))
+
+    async def _pay_with(self, waiting: Payment, code: str) -> None:
+        if not await self.shell.scan(waiting, code):
+            self.codes.give_back(code)
 
     # The printer.
 
@@ -362,6 +387,8 @@ class Device:
                     self._say(self._network_is, state.link)
         except HalError as error:
             log.warning("network: %s", error.reason)
+            self._network = None
+            self._say(self._network_is, "unknown")  # what was seen last is no observation any more
 
     def _say(self, whom: Callable[..., object], what: object) -> None:
         self._loop.call_soon_threadsafe(whom, what)

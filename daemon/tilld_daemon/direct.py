@@ -24,7 +24,7 @@ IDLE_CONNECTIONS = 4
 
 
 def build(settings: Settings, clock: Clock) -> Antom:
-    """The client, keys loaded. Raises SettingsError for a key or certificate that is none."""
+    """The client, keys loaded. Raises SettingsError for a key or authority that is none."""
     upstream = settings.upstream
     try:
         signer = Signer(
@@ -42,12 +42,18 @@ def build(settings: Settings, clock: Clock) -> Antom:
         agent_token=token,
         f_is_unknown=upstream.f_is_unknown,
     )
-    session = Session(
-        ca_file=upstream.ca_file or None,
-        max_idle=IDLE_CONNECTIONS,
-        now_s=lambda: clock.wall_ms() // 1000,
-    )
-    return Antom(session, account, _merchant(settings), signer, clock.wall_ms)
+    return Antom(_session(settings, clock), account, _merchant(settings), signer, clock.wall_ms)
+
+
+def _session(settings: Settings, clock: Clock) -> Session:
+    try:
+        return Session(
+            ca_file=settings.upstream.ca_file or None,
+            max_idle=IDLE_CONNECTIONS,
+            now_s=lambda: clock.wall_ms() // 1000,
+        )
+    except ValueError as error:
+        raise SettingsFile(settings.path).fault("upstream", "ca_file", str(error)) from error
 
 
 def _bad_key(settings: Settings) -> SettingsError:

@@ -24,7 +24,8 @@ log = logging.getLogger("tilld.journal")
 
 
 class Journal:
-    """``live()`` gives the records that must be kept; ``failed(fault)`` hears of the first fault.
+    """``live()`` gives the records that must be kept; ``failed(fault)`` hears of the first fault,
+    ``room(found)`` whether there is room for what was refused for want of it.
 
     ``fault`` is that of a storage which could only be read when it was opened.
     """
@@ -35,12 +36,15 @@ class Journal:
         thread: StorageThread,
         live: Callable[[], list[Entry]],
         failed: Callable[[StorageFault], None],
+        room: Callable[[bool], None],
         fault: StorageFault | None,
     ) -> None:
         self._store = store
         self._thread = thread
         self._live = live
         self._failed = failed
+        self._room = room
+        self._missing_bytes = 0  # the most that was refused; 0 while there is room for it
         self._turn = asyncio.Lock()  # a snapshot and the notes around it keep their order
         self._reserved: dict[str, int] = {}
         self._fault = fault
@@ -54,18 +58,27 @@ class Journal:
     async def note(self, entries: list[Entry], of: str = "") -> None:
         """Durable when it returns. Raises StorageFault: the records may or may not be on flash."""
         async with self._turn:
-            cost = min(self._store.cost_bytes(entries), self._reserved.get(of, 0))
-            await self._put(lambda: self._store.append(entries, reserved=cost))
-            if cost:
-                self._reserved[of] -= cost
+            try:
+                await self._put(self._store.append, entries, of)
+            except JournalFull as full:
+                fault = self._fault = _no_room(full)
+                self._failed(fault)
+                raise fault from full
             self.worked = True
             if self._store.needs_compaction:
                 await self._compact()
+            self._look_for_room()
 
-    async def mark(self, entries: list[Entry]) -> None:
-        """Survives the death of the process at once, a power cut from the next note on."""
+    async def mark(self, entries: list[Entry], of: str = "") -> None:
+        """Survives the death of the process at once, a power cut from the next note on.
+
+        Raises StorageFault; for want of room nothing was written, and the journal goes on.
+        """
         async with self._turn:
-            await self._put(lambda: self._store.mark(entries))
+            try:
+                await self._put(self._store.mark, entries, of)
+            except JournalFull as full:
+                raise _no_room(full) from full
 
     async def reserve(self, of: str, size: int) -> bool:
         """Keeps room for all that ``of`` may need; False when there is none (I22)."""
@@ -74,8 +87,11 @@ class Journal:
             try:
                 await self._ask(lambda: self._store.reserve(size, (lambda: live) if live else None))
             except JournalFull:
+                self._missing_bytes = max(self._missing_bytes, size)
+                self._room(False)
                 return False
             self._reserved[of] = self._reserved.get(of, 0) + size
+            self._look_for_room()
             return True
 
     async def reserve_again(self, of: str, size: int) -> None:
@@ -93,22 +109,28 @@ class Journal:
         """Gives back what ``of`` did not use."""
         size = self._reserved.pop(of, 0)
         if size:
-            self._thread.call(lambda: self._store.release(size))
+            released = self._thread.call(lambda: self._store.release(size))
+            released.add_done_callback(lambda _: self._look_for_room())
 
-    async def _put(self, write: Callable[[], Any]) -> None:
-        """Writes; what an object writes beyond its reservation (a cancel that Antom refuses again
-        and again) finds room when the journal is written anew, for its older records go."""
+    def _look_for_room(self) -> None:
+        if self._missing_bytes and self._store.room_bytes >= self._missing_bytes:
+            self._missing_bytes = 0
+            self._room(True)
+
+    async def _put(
+        self, write: Callable[[list[Entry], int], None], entries: list[Entry], of: str
+    ) -> None:
+        """Writes into the room of ``of``; what an object writes beyond its reservation (a cancel
+        that Antom refuses again and again) finds room when the journal is written anew, for its
+        older records go. Raises JournalFull when even that was not enough."""
+        cost = min(self._store.cost_bytes(entries), self._reserved.get(of, 0))
         try:
-            await self._ask(write)
+            await self._ask(lambda: write(entries, cost))
         except JournalFull:
             await self._compact()
-            try:
-                await self._ask(write)
-            except JournalFull as full:
-                fault = StorageFault(f"the journal is full: {full}", "ENOSPC")
-                self._fault = fault
-                self._failed(fault)
-                raise fault from full
+            await self._ask(lambda: write(entries, cost))
+        if cost:
+            self._reserved[of] -= cost
 
     async def _compact(self) -> None:
         live = self._live()
@@ -127,3 +149,7 @@ class Journal:
             self._fault = fault
             self._failed(fault)
             raise
+
+
+def _no_room(full: JournalFull) -> StorageFault:
+    return StorageFault(f"the journal is full: {full}", "ENOSPC")

@@ -85,8 +85,6 @@ class Printing:
                 await self._print(job, document, copies)
         except HalError as error:
             await self._record(job, "failed", error.reason)
-        except StorageFault as fault:
-            self._end(job, "failed", fault.reason)
         finally:
             self._waiting -= 1
 
@@ -136,13 +134,9 @@ class Printing:
         """The fate needs no flush of its own: without it the job is "unknown" after a power cut."""
         job.state, job.reason = state, reason
         try:
-            await self._journal.mark([entry_of("job end", job)])
+            await self._journal.mark([entry_of("job end", job)], job.job)
         except StorageFault as fault:
             log.error("the end of print job %s could not be recorded: %s", job.job, fault.reason)
-        self._end(job, state, reason)
-
-    def _end(self, job: Job, state: str, reason: str) -> None:
-        job.state, job.reason = state, reason
         self._journal.release(job.job)
         self._changed(job)
         for news in self._ends.pop(job.job, ()):
@@ -182,9 +176,6 @@ class Printing:
             self._printer.close()
             self._printer = None
             raise
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _render(blocks: list[dict[str, Any]], printer: Printer) -> bytes:

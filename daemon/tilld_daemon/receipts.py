@@ -42,14 +42,17 @@ class Receipts:
         self._header = settings.header or ((shop,) if shop else ())
         self._logo = logo
 
-    def check(self, subject: Thing) -> None:
-        """Raises CallError not_paid when there is nothing to print (till_socket.md §2)."""
+    def check(self, subject: Thing, decided: bool) -> None:
+        """Raises CallError not_paid when there is nothing to print (till_socket.md §2).
+
+        ``decided`` is what tills were told: a decision that is not durable has no paper (I30).
+        """
         if not isinstance(subject, Payment):
-            if subject.state != refund.REFUNDED:
+            if not decided or subject.state != refund.REFUNDED:
                 raise CallError(
                     "not_paid", "The refund is not confirmed, so it has no receipt yet."
                 )
-        elif subject.state in payment.UNDECIDED:
+        elif not decided:
             raise CallError("not_paid", "The payment is not decided yet.", payment=subject.payment)
         elif subject.state == payment.FAILED and not was_sent(subject):
             raise CallError("not_paid", payment=subject.payment)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from tilld_core import paycode
@@ -30,7 +31,8 @@ LOOK_AGAIN_S = 0.5  # for a scanner that was unplugged; discovery by udev makes 
 class ScannerThread:
     """Reads for ever; opens the device again after it was gone.
 
-    ``scanned(scan)`` and ``there(yes_or_why)`` are called in the event loop.
+    ``scanned(scan)`` and ``there(why_not)`` are called in the event loop; ``why_not`` is "" or
+    the reason in words.
     """
 
     def __init__(
@@ -45,7 +47,6 @@ class ScannerThread:
         self._scanned = scanned
         self._there = there
         self._open: Scanner | None = None
-        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
@@ -60,14 +61,9 @@ class ScannerThread:
             except HalError as error:
                 log.info("scanner: %s", error.reason)
 
-    def close(self) -> None:
-        self._stopped.set()
-        if self._open is not None:
-            self._open.wake()
-
     def _run(self) -> None:
         last = None
-        while not self._stopped.is_set():
+        while True:
             try:
                 scanner = catalogue.open_driver(
                     "scanner", self._device.driver, self._device.settings
@@ -76,7 +72,7 @@ class ScannerThread:
                 if last != error.reason:
                     last = error.reason
                     self._say(self._there, last)
-                self._stopped.wait(LOOK_AGAIN_S)
+                time.sleep(LOOK_AGAIN_S)
                 continue
             last = None
             self._say(self._there, "")
@@ -85,7 +81,7 @@ class ScannerThread:
     def _read(self, scanner: Scanner) -> None:
         self._open = scanner
         try:
-            while not self._stopped.is_set():
+            while True:
                 scan = scanner.read(None)
                 if scan is not None:
                     self._say(self._scanned, scan)
@@ -133,7 +129,11 @@ class Codes:
                 del self._used[known]
         self._used[self._hash(text)] = (now_ms, payment)
 
-    def give_back(self, payment: str) -> None:
+    def give_back(self, text: str) -> None:
+        """Nothing was done with this code: it may be shown again."""
+        self._used.pop(self._hash(text), None)
+
+    def give_back_of(self, payment: str) -> None:
         """Nothing was sent for this payment: its code may be shown again."""
         for known, (_, by) in list(self._used.items()):
             if by == payment:

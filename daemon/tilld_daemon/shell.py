@@ -76,7 +76,7 @@ class Shell:
         self._owing = 0
         self._lines: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._told: dict[str, dict[str, Any]] = {}
-        self._prompts: dict[str, str] = {}
+        self._prompts: dict[str, dict[str, str]] = {}
         self._frozen: set[str] = set()
         self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
         self._listeners: dict[str, list[asyncio.Future[None]]] = {}
@@ -109,11 +109,18 @@ class Shell:
             if not waiting and self._listeners.get(_id(thing)) is waiting:
                 del self._listeners[_id(thing)]
 
-    def prompt(self, waiting: Payment, text: str) -> None:
-        """Tells the cashier why a scan was dropped; the payment stays as it is."""
-        self._prompts[waiting.payment] = text
+    def prompt(self, waiting: Payment, code: str, message: str) -> None:
+        """Tells the cashier what keeps its code from being read; the payment stays as it is."""
+        self._prompts[waiting.payment] = {"code": code, "message": message}
         waiting.revision += 1
         self._publish(waiting)
+
+    def withdraw_prompt(self, waiting: Payment, code: str) -> None:
+        """That prompt is true no more; another one stays."""
+        if self._prompts.get(waiting.payment, {}).get("code") == code:
+            del self._prompts[waiting.payment]
+            waiting.revision += 1
+            self._publish(waiting)
 
     # What happens to them.
 
@@ -158,14 +165,14 @@ class Shell:
             if waiting.state == payment.WAITING:
                 await self._move(waiting, "till left", {})
 
-    async def scan(self, waiting: Payment, code: str) -> None:
-        """A payment code was read for it."""
+    async def scan(self, waiting: Payment, code: str) -> bool:
+        """A payment code was read for it; False when another one was first, or its end."""
         async with self._line(waiting):
-            if waiting.state == payment.WAITING:
-                self._prompts.pop(waiting.payment, None)
-                await self._move(waiting, "code", {"code": code})
-            else:
-                self._unsent(waiting)
+            if waiting.state != payment.WAITING:
+                return False
+            self._prompts.pop(waiting.payment, None)
+            await self._move(waiting, "code", {"code": code})
+            return True
 
     async def resume(self) -> None:
         """After a restart: every open payment and refund hears of it (rules.md §3)."""
@@ -267,7 +274,7 @@ class Shell:
             if verb == "note":
                 await self._journal.note(entries, _id(thing))
             else:
-                await self._journal.mark(entries)
+                await self._journal.mark(entries, _id(thing))
         except StorageFault as fault:
             log.error("%s of %s could not be recorded: %s", what, _id(thing), fault.reason)
             if what in STAGES:
@@ -377,7 +384,7 @@ class Shell:
 
     def _build(self, thing: Thing) -> dict[str, Any]:
         if isinstance(thing, Payment):
-            return self._views.payment(thing, self._prompts.get(thing.payment, ""))
+            return self._views.payment(thing, self._prompts.get(thing.payment))
         return self._views.refund(thing)
 
     def _attention(self, thing: Thing, message: str) -> None:

@@ -210,26 +210,29 @@ class Store:
         self._marked, self._marked_bytes = [], 0
         self._reserved_bytes -= reserved
 
-    def mark(self, records: list[Any]) -> None:
+    def mark(self, records: list[Any], reserved: int = 0) -> None:
         """Records that a death of the process must not lose, and a power cut may: no flush.
 
-        The next append carries them to flash.  Raises StorageFault, JournalFull, `TooLarge`.
+        The next append carries them to flash.  ``reserved`` as for `append`.  Raises StorageFault,
+        JournalFull, `TooLarge`.
         """
         tail = self._ready()
         alone = journal.body(records)
         together = packing.pack(self._marked + records)
         cost = journal.worst_cost_bytes(len(alone))
-        if cost > self.room_bytes:
-            raise JournalFull(cost, self.room_bytes)
+        if cost > self.room_bytes + reserved:
+            raise JournalFull(cost, self.room_bytes + reserved)
         write = None
         if len(together) <= journal.BODY_MAX:
             write = journal.mark(tail, together)
         if write is None or write.offset + len(write.data) > self.device.segment_size:
-            self.append(records)  # rare: no frame or no page left for it, so it costs its flush
+            # rare: no frame or no page is left for it, so it costs its flush
+            self.append(records, reserved)
             return
         self._write(self._segment, write.offset, write.data)
         self._marked = self._marked + records
         self._marked_bytes += cost
+        self._reserved_bytes -= reserved
 
     def _put(self, tail: journal.Tail, packed: bytes, allowed: int) -> journal.Tail:
         """One durable frame; ``allowed`` bytes of all that is held are its own."""

@@ -138,11 +138,6 @@ class Upstream:
         antom = await self.ready()
         return await self._ask(self._returns, antom.inquire_refund, _order(returned))
 
-    def close(self) -> None:
-        """Lets go of the threads; calls that are under way end by their own deadlines."""
-        self._sales.shutdown(wait=False, cancel_futures=True)
-        self._returns.shutdown(wait=False, cancel_futures=True)
-
     @property
     def _within_s(self) -> float:
         return self._timing.answer_within_ms / 1000

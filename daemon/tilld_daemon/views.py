@@ -34,8 +34,8 @@ class Views:
         """RFC 3339 in the shop's offset; nil for a time that is not known."""
         return civil.rfc3339(at_s, self._offset_min(at_s)) if at_s else None
 
-    def payment(self, paid_for: Payment, prompt: str = "") -> dict[str, Any]:
-        """``prompt`` is what the scanner just refused, in words for the cashier."""
+    def payment(self, paid_for: Payment, prompt: dict[str, str] | None = None) -> dict[str, Any]:
+        """``prompt`` replaces the state's own while a code can't be read."""
         # NEW is a payment whose first record is still on its way to flash
         state = payment.WAITING if paid_for.state == payment.NEW else paid_for.state
         undecided = state in payment.UNDECIDED
@@ -52,7 +52,7 @@ class Views:
             "decided": not undecided,
             "settled": state in payment.SETTLED or state == payment.WAITING,
             "reason": _reason(paid_for.reason, paid_for.upstream_code, paid_for.message),
-            "prompt": {"code": "scan_again", "message": prompt} if prompt else _PROMPTS[state],
+            "prompt": prompt or _PROMPTS[state],
             "order_code": None,
             "antom_payment_id": paid_for.antom_payment_id or None,
             "refunded": _amount(paid_for.currency, refunded_minor),

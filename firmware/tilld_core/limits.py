@@ -23,21 +23,13 @@ KEY_MIN_CHARACTERS = 16
 KEY_MAX_CHARACTERS = 64
 WAIT_MAX_S = 60  # real seconds, never scaled
 SCAN_TIMEOUT_DEFAULT_S = 60  # real seconds, never scaled
-SCANS_KEPT_MAX = 16
 EVENTS_KEPT_MAX = 1024
 IMAGE_MAX_BYTES = 16 * 1024
-
-# Antom's field lengths (antom-api.md §3.1, §6).
-ORDER_REF_MAX_CHARACTERS = 64
-DESCRIPTION_MAX_CHARACTERS = 256
-REASON_MAX_CHARACTERS = 256
 
 # What is remembered (rules.md §6, "Memory").
 OPEN_PAYMENTS_MAX = 500
 SETTLED_KEPT_DAYS = 30
 SETTLED_KEPT_PAYMENTS = 5000
-
-REFUND_ABSENT_TIMES = 3  # ORDER_NOT_EXIST so often allows the same refund id again (rules.md §4)
 
 # The settings of [timing]: name, smallest, largest, what it is.  A name in _s is in seconds and
 # sets the field of Timing that ends in _ms; a name without a unit is a count.

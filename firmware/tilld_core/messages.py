@@ -4,6 +4,8 @@ till_socket.md is the contract; this is its tables as data. The daemon checks ca
 the client takes its names from them, daemon/TILL_SOCKET.md prints them.
 """
 
+from tilld_core import limits
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -270,8 +272,9 @@ def _wrong_text(words: "list[str]", value: object) -> str:
 def _wrong_key(words: "list[str]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
-    if not 16 <= len(value) <= 64 or any(not 33 <= ord(letter) <= 126 for letter in value):
-        return "must be 16 to 64 printable ASCII characters without spaces"
+    least, most = limits.KEY_MIN_CHARACTERS, limits.KEY_MAX_CHARACTERS
+    if not least <= len(value) <= most or any(not 33 <= ord(letter) <= 126 for letter in value):
+        return f"must be {least} to {most} printable ASCII characters without spaces"
     return ""
 
 
@@ -371,7 +374,8 @@ def _wrong_block_text(words: "list[str]", value: object) -> str:
 def _wrong_png(words: "list[str]", value: object) -> str:
     if not isinstance(value, bytes) or value[:8] != b"\x89PNG\r\n\x1a\n":
         return "must be the bytes of a PNG"
-    return "" if len(value) <= 16384 else "must have at most 16 KiB"
+    most = limits.IMAGE_MAX_BYTES
+    return "" if len(value) <= most else f"must have at most {most // 1024} KiB"
 
 
 _CHECKS = {

@@ -221,7 +221,11 @@ def open_connection(context: Context, host: str, port: int, deadline: Deadline) 
     for tried, (family, address) in enumerate(addresses):
         # Each address gets its share of what is left: a dead first one must not starve the next.
         share = deadline.within(deadline.left_s() / (len(addresses) - tried))
-        plain = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            plain = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # no IPv6 here, or no file descriptor left
+            failure = _not_connected(host, error)
+            continue
         try:
             return Connection(_secured(plain, address, context, host, share))
         except OSError as error:

@@ -218,7 +218,11 @@ def open_connection(context: "Any", host: str, port: int, deadline: Deadline) ->
         found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     except OSError:
         raise NotSent(RESOLVE, host + " has no address") from None
-    plain = socket.socket(found[0][0], socket.SOCK_STREAM)
+    try:
+        plain = socket.socket(found[0][0], socket.SOCK_STREAM)
+    except OSError as error:  # a board has few of them
+        words = host + ": no socket is free, errno " + str(error.errno)
+        raise NotSent(UNREACHABLE, words) from None
     wire = _Wire(plain)
     wire.deadline = deadline
     try:

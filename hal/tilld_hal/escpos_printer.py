@@ -10,7 +10,7 @@ mark is owed, the unanswered ones of earlier jobs included.
 import time
 
 from tilld_hal.errors import Gone
-from tilld_hal.escpos_render import MARKS
+from tilld_hal.escpos_render import MARK, MARKS
 from tilld_hal.printer import DONE, FAILED, NO, UNKNOWN, YES, Fate, PrinterStatus
 
 TYPE_CHECKING = False
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _SILENCE_READS_MAX = 64
 
-_MARK = b"\x1dr\x01"
 _CLEAR = b"\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"
 _CLEARED = b"\x37\x25\x00"
 
@@ -169,7 +168,7 @@ class EscposPrinter:
         self._write(_CLEAR, deadline_s)
         while _CLEARED not in heard:
             more = self._line.read_until(deadline_s)
-            if not more:
+            if not more or time.monotonic() >= deadline_s:  # a line that babbles has no end
                 return Fate(UNKNOWN, trouble + " while printing")
             heard += more
         self._marks_owed = 0
@@ -191,7 +190,8 @@ class EscposPrinter:
         self._answers = []
         if self._write(bytes((0x10, 0x04, question)), deadline_s):
             while not self._answers and self._read(deadline_s):
-                pass
+                if time.monotonic() >= deadline_s:
+                    break  # a line that babbles always has more to read
         if self._answers:
             return self._answers[0]
         self._late = True
@@ -230,15 +230,18 @@ class EscposPrinter:
         """Gives the marks of earlier jobs time to be answered, or finds that they never will be.
 
         One more mark is put behind them: when an answer comes and then none for a while, the
-        printer has lost the others (it was switched off).  When none comes at all they stay owed.
+        printer has lost the others (it was switched off).  When none comes at all they stay owed,
+        and so they do when it still talks at the end of a job's time.
         """
         if not self._marks_owed:
             return
         owed = self._marks_owed
         self._marks_owed += 1
-        self._write(_MARK, time.monotonic() + self._answer_s)
+        self._write(MARK, time.monotonic() + self._answer_s)
+        deadline_s = time.monotonic() + self._job_timeout_s
         while self._marks_owed and self._read(time.monotonic() + self._answer_s):
-            pass
+            if time.monotonic() >= deadline_s:
+                return
         if self._marks_owed <= owed:
             self._marks_owed = 0
 

@@ -53,7 +53,7 @@ _QR_CAPACITY = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331, 362,
 _QR_QUIET_MODULES = 8
 _QR_DOTS = (3, 6)  # smallest and largest module
 
-_MARK = b"\x1dr\x01"  # GS r 1: answered when the printer gets there
+MARK = b"\x1dr\x01"  # GS r 1: answered when the printer gets there
 _NO_AUTOMATIC_STATUS = b"\x1da\x00"  # its bytes would look like answers to marks
 MARKS = 3
 """In every job that is to be confirmed: before the last block that prints, after it, at the end."""
@@ -126,7 +126,7 @@ class EscposRenderer:
 
     def _mark(self, printer: "Dummy") -> None:
         if self._marks:
-            printer._raw(_MARK)
+            printer._raw(MARK)
 
     def _block(self, printer: "Dummy", block: "dict[str, Any]") -> None:
         kind = block["type"]

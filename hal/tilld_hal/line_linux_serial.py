@@ -55,7 +55,11 @@ class SerialLine:
         except (ValueError, termios.error) as error:
             raise Refused(f"{port} is no serial port that takes {baudrate} baud") from error
         self._fd = self._serial.fileno()
-        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            self._serial.close()
+            raise Refused(f"{port}: {error.strerror}") from error
         self._open = True
         self._closing = threading.Lock()  # so that no wake writes to a number given to another file
 

@@ -33,12 +33,18 @@ _DUMP_TIMEOUT_S = 2.0
 
 
 class NetlinkDamaged(Exception):
-    """The kernel's answer was refused, late or not understood."""
+    """The kernel could not be asked, or its answer was refused, late or not understood."""
 
 
 def watching_socket() -> socket.socket:
-    """Readable at every change of links, addresses and routes; not blocking."""
-    watching = _opened(_GROUPS)
+    """Readable at every change of links, addresses and routes; not blocking.
+
+    Raises ``NetlinkDamaged``.
+    """
+    try:
+        watching = _opened(_GROUPS)
+    except OSError as error:
+        raise NetlinkDamaged("the kernel tells nothing of its network") from error
     watching.setblocking(False)
     return watching
 
@@ -85,27 +91,34 @@ def _opened(groups: int) -> socket.socket:
     opened = socket.socket(
         socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
     )
-    opened.bind((0, groups))
+    try:
+        opened.bind((0, groups))
+    except OSError:
+        opened.close()
+        raise
     return opened
 
 
 def _dump(question: int, answer: int) -> "Iterator[bytes]":
-    with _opened(0) as asking:
-        asking.settimeout(_DUMP_TIMEOUT_S)
-        # ifinfomsg and rtmsg of zeros: every family, every table.
-        asking.send(_HEADER.pack(_HEADER.size + 16, question, _REQUEST_DUMP, 1, 0) + bytes(16))
-        while True:
-            try:
-                data = asking.recv(_DUMP_BYTES)
-            except OSError as error:
-                raise NetlinkDamaged("the kernel does not answer") from error
-            for kind, body in _messages(data):
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
-                    raise NetlinkDamaged("the kernel refuses the question")
-                if kind == answer:
-                    yield body
+    try:
+        with _opened(0) as asking:
+            asking.settimeout(_DUMP_TIMEOUT_S)
+            # ifinfomsg and rtmsg of zeros: every family, every table.
+            asking.send(_HEADER.pack(_HEADER.size + 16, question, _REQUEST_DUMP, 1, 0) + bytes(16))
+            yield from _answers(asking, answer)
+    except OSError as error:
+        raise NetlinkDamaged("the kernel does not answer") from error
+
+
+def _answers(asking: socket.socket, answer: int) -> "Iterator[bytes]":
+    while True:
+        for kind, body in _messages(asking.recv(_DUMP_BYTES)):
+            if kind == _DONE:
+                return
+            if kind == _ERROR:
+                raise NetlinkDamaged("the kernel refuses the question")
+            if kind == answer:
+                yield body
 
 
 def _messages(data: bytes) -> "Iterator[tuple[int, bytes]]":

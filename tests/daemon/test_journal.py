@@ -26,8 +26,14 @@ class Opened:
         self.live: list[list[str]] = []
         self.faults: list[StorageFault] = []
         self.thread = StorageThread(asyncio.get_running_loop())
+        self.room: list[bool] = []
         self.journal = Journal(
-            self.store, self.thread, lambda: self.live, self.faults.append, self.found.fault
+            self.store,
+            self.thread,
+            lambda: self.live,
+            self.faults.append,
+            self.room.append,
+            self.found.fault,
         )
 
     def after_dark(self):
@@ -83,6 +89,51 @@ def test_reserved_room_is_kept_for_whom_it_was_reserved():
             await it.journal.note([["decision", "P1"]], "P1")
             assert it.after_dark() == [["decision", "P1"]]
             assert it.store.reserved_bytes < need
+
+    asyncio.run(run())
+
+
+def test_a_mark_uses_the_room_that_was_reserved_for_it():
+    """I22: the first record of the last payment that found room is no storage fault."""
+
+    async def run():
+        async with opened() as it:
+            need = it.store.room_bytes
+            assert await it.journal.reserve("P1", need)
+            await it.journal.mark([["start", "P1"]], "P1")
+            assert (it.store.room_bytes, it.faults) == (0, [])
+            await it.journal.note([["intent", "P1"]], "P1")
+            assert it.after_dark() == [["start", "P1"], ["intent", "P1"]]
+            it.journal.release("P1")
+            await it.journal.note([["x"]])
+            assert it.store.reserved_bytes == 0
+
+    asyncio.run(run())
+
+
+def test_a_mark_without_room_is_refused_and_the_journal_goes_on():
+    async def run():
+        async with opened() as it:
+            assert await it.journal.reserve("P1", it.store.room_bytes)
+            with pytest.raises(StorageFault):
+                await it.journal.mark([["heard", "P0"]])
+            assert (it.journal.fault, it.faults) == (None, [])
+            await it.journal.note([["decision", "P1"]], "P1")
+            assert it.after_dark() == [["decision", "P1"]]
+
+    asyncio.run(run())
+
+
+def test_that_there_is_no_room_is_told_and_that_there_is_again():
+    async def run():
+        async with opened() as it:
+            assert await it.journal.reserve("P1", it.store.room_bytes)
+            assert it.room == []
+            assert not await it.journal.reserve("P2", PAGE)
+            assert it.room == [False]
+            it.journal.release("P1")
+            await it.journal.note([["x"]])
+            assert it.room == [False, True]
 
     asyncio.run(run())
 
@@ -144,7 +195,7 @@ def test_a_storage_that_failed_before_the_start_takes_no_note_and_no_reservation
     async def run():
         async with opened() as it:
             fault = StorageFault("read-only", "EROFS")
-            broken = Journal(it.store, it.thread, list, it.faults.append, fault)
+            broken = Journal(it.store, it.thread, list, it.faults.append, it.room.append, fault)
             with pytest.raises(StorageFault):
                 await broken.note([["x"]])
             await broken.reserve_again("P1", 100)  # what is owed goes on without

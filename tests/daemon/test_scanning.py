@@ -30,7 +30,7 @@ def test_a_payment_code_is_taken(codes):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("", "nothing"),
+        ("", "could not be read"),
         ("4006381333931", "product"),
         ("6212345678901234567", "UnionPay"),
         ("2810060200", "short"),
@@ -60,10 +60,19 @@ def test_another_code_is_free_meanwhile(codes):
 
 def test_a_code_of_which_nothing_was_sent_may_be_shown_again(codes):
     codes.use(CODE, "P1")
-    codes.give_back("P2")
+    codes.give_back_of("P2")
     assert codes.refusal(CODE) != ""
-    codes.give_back("P1")
+    codes.give_back_of("P1")
     assert codes.refusal(CODE) == ""
+
+
+def test_a_code_that_was_dropped_for_another_one_may_be_shown_again_and_the_other_may_not(codes):
+    other = CODE[:-1] + "4"
+    codes.use(CODE, "P1")
+    codes.use(other, "P1")
+    codes.give_back(other)
+    assert codes.refusal(other) == ""
+    assert "fresh" in codes.refusal(CODE)
 
 
 def test_a_wall_clock_that_jumps_changes_nothing(codes, clock):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tilld_testkit.certificates import Identity, issue, make_ca
+from tilld_testkit.descriptors import exhausted
 from tilld_testkit.tls_peer import Conversation, TlsPeer, echo
 from tilld_urequests import AnswerLost, NotSent, RequestError, Session, _cpython
 
@@ -80,9 +81,9 @@ def test_an_expired_certificate_is_refused_before_a_byte_leaves(
 def test_dates_are_checked_against_the_clock_that_is_given(ca: Identity) -> None:
     now_s = int(time.time())
     ended_a_minute_ago = issue(ca, ["127.0.0.1"], valid_for_s=-60)
-    with TlsPeer(ended_a_minute_ago) as peer:
-        slow = Session(ca_file=str(ca.cert_file), now_s=lambda: now_s - 3600)
-        assert slow.request("POST", peer.url, data=b"secret", timeout_s=10).status_code == 200
+    late = Session(ca_file=str(ca.cert_file), now_s=lambda: now_s - 3600)
+    with TlsPeer(ended_a_minute_ago) as peer, late as session:
+        assert session.request("POST", peer.url, data=b"secret", timeout_s=10).status_code == 200
     for clock_s, words in ((0, "not valid yet"), (now_s, "expired")):
         with TlsPeer(ended_a_minute_ago) as peer:
             session = Session(ca_file=str(ca.cert_file), now_s=int(clock_s).__index__)
@@ -172,6 +173,13 @@ def test_a_closed_port_is_refused(session: Session) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert refused_post(session, f"https://127.0.0.1:{port}").reason == "refused"
+
+
+def test_without_a_socket_nothing_was_sent(session: Session) -> None:
+    refused_post(session, "https://127.0.0.1:9")  # what is imported is imported
+    with exhausted():
+        refused = refused_post(session, "https://127.0.0.1:9")
+    assert refused.reason == "unreachable"
 
 
 def test_a_name_without_an_address_is_not_resolved(session: Session) -> None:

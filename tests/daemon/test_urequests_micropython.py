@@ -143,6 +143,34 @@ def test_a_silent_handshake_ends_with_the_deadline(
         assert calls(interpreter, ca, peer.url, timeout_s=0.3) == ["NotSent timeout False"]
 
 
+HOARDING = """
+import sys
+from tilld_urequests import NotSent, Session
+session = Session(sys.argv[1])
+hoard = []
+try:
+    while True:
+        hoard.append(open(sys.argv[1]))
+except OSError:
+    pass
+try:
+    session.request("POST", "https://127.0.0.1:9", b"x", timeout_s=5)
+except NotSent as error:
+    print(error.reason)
+"""
+
+
+def test_without_a_socket_nothing_was_sent(interpreter: str, ca: Identity) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 16; exec "$0" -c "$1" "$2"', interpreter, HOARDING, ca.cert_file],
+        env={"MICROPYPATH": f".frozen:{ROOT / 'firmware'}"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert (done.stdout, done.stderr) == ("unreachable\n", "")
+
+
 def test_a_closed_port_is_not_sent(interpreter: str, ca: Identity, identity: Identity) -> None:
     with TlsPeer(identity) as peer:
         url = peer.url

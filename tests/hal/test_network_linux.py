@@ -16,6 +16,7 @@ from tilld_hal import catalogue
 from tilld_hal.drivers.network_linux import LinuxNetwork
 from tilld_hal.errors import Gone, Refused
 from tilld_hal.network import NetworkState
+from tilld_testkit.descriptors import exhausted
 
 PATIENCE_S = 20.0
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
@@ -227,6 +228,24 @@ def test_a_closed_network_is_gone() -> None:
     network.wake()
     with pytest.raises(Gone):
         network.watch(None)
+
+
+@pytest.mark.parametrize("host", ["", "192.0.2.1"])
+def test_a_kernel_that_cannot_be_asked_makes_the_state_unknown(host: str) -> None:
+    network = opened(host=host)
+    with exhausted():
+        state = network.state()
+    network.close()
+    assert state == NetworkState("unknown", "unknown")
+
+
+def test_a_network_that_cannot_be_watched_is_refused() -> None:
+    with exhausted(), pytest.raises(Refused, match="the kernel"):
+        opened()
+    held = set(os.listdir("/proc/self/fd"))
+    with exhausted(left=1), pytest.raises(Refused, match="watched"):
+        opened()
+    assert set(os.listdir("/proc/self/fd")) == held
 
 
 def test_a_host_by_name_is_refused() -> None:

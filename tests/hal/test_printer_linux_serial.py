@@ -12,7 +12,7 @@ from tilld_hal.errors import Busy, Gone
 from tilld_hal.escpos_printer import EscposPrinter
 from tilld_hal.printer import DONE, FAILED, UNKNOWN, Fate, PrinterStatus
 from tilld_testkit.paper import Paper, PrinterOnLine
-from tilld_testkit.serial_line import SerialDevice
+from tilld_testkit.serial_line import SerialDevice, babbling
 
 ALL_WELL = PrinterStatus("yes", "yes", "yes")
 MUTE = PrinterStatus("unknown", "unknown", "unknown")
@@ -151,6 +151,28 @@ def test_late_answers_to_an_earlier_job_do_not_confirm_the_next(bench: Bench) ->
     assert printer.send(printer.render(RECEIPT)).state == UNKNOWN
     bench.end.paper = LateAnswers()
     assert printer.send(printer.render(RECEIPT)).state == UNKNOWN
+
+
+def ended(call: Callable[[], object]) -> object:
+    """What the call returns; a call that never returns fails the test and not the whole run."""
+    results: list[object] = []
+    calling = threading.Thread(target=lambda: results.append(call()), daemon=True)
+    calling.start()
+    calling.join(20)
+    assert not calling.is_alive()
+    return results[0]
+
+
+def test_a_line_that_babbles_holds_neither_a_question_nor_a_job_for_ever(bench: Bench) -> None:
+    printer = bench.printer(answer_ms=50, job_timeout_s=1)
+    data = printer.render(RECEIPT)
+    bench.paper.swallow = True
+    assert printer.send(data).state == UNKNOWN  # the answers to its marks stay owed
+    with babbling(bench.device):
+        assert ended(printer.status) == MUTE
+        fate = ended(lambda: printer.send(data))
+    assert isinstance(fate, Fate)
+    assert fate.state == UNKNOWN
 
 
 def test_paper_that_ends_after_the_last_line_is_unknown(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """The serial scanner on a pseudo-terminal: read, woken, drained, unplugged, plugged in again."""
 
+import os
 import pathlib
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from tilld_hal import catalogue
 from tilld_hal.drivers.scanner_linux_serial import SerialScanner
 from tilld_hal.errors import Busy, Gone, Refused
 from tilld_hal.scanner import Scan
-from tilld_testkit.serial_line import SerialDevice
+from tilld_testkit.descriptors import exhausted
+from tilld_testkit.serial_line import SerialDevice, babbling
 
 PATIENCE_S = 20.0
 
@@ -39,7 +41,8 @@ def scanner(device: SerialDevice) -> Iterator[SerialScanner]:
 class Reading:
     """A read under way in a thread."""
 
-    def __init__(self, scanner: SerialScanner) -> None:
+    def __init__(self, scanner: SerialScanner, timeout_s: float | None = PATIENCE_S) -> None:
+        self._timeout_s = timeout_s
         self.result: Scan | None = None
         self.error: Exception | None = None
         self._scanner = scanner
@@ -48,7 +51,7 @@ class Reading:
 
     def _run(self) -> None:
         try:
-            self.result = self._scanner.read(PATIENCE_S)
+            self.result = self._scanner.read(self._timeout_s)
         except Gone as error:
             self.error = error
 
@@ -86,6 +89,26 @@ def test_half_a_code_is_not_returned_at_the_timeout(
     assert scanner.read(0.05) is None
     device.send(b"3456\r")
     assert scanner.read(PATIENCE_S) == Scan("28123456")
+
+
+def test_a_line_that_never_falls_silent_does_not_outlast_the_read(
+    device: SerialDevice, scanner: SerialScanner
+) -> None:
+    with babbling(device):
+        timed = Reading(scanner, 0.2)
+        timed.end()
+        woken = Reading(scanner, None)
+        scanner.wake()
+        woken.end()
+    assert [timed.result, woken.result] == [None, None]
+
+
+def test_a_read_that_may_not_wait_looks_at_the_line_once(
+    device: SerialDevice, scanner: SerialScanner
+) -> None:
+    device.send(b"\xff" * 5000 + b"\r")
+    assert scanner.read(0) is None
+    assert scanner.read(PATIENCE_S) == Scan("")
 
 
 def test_garbage_is_dropped_and_counted(device: SerialDevice, scanner: SerialScanner) -> None:
@@ -183,6 +206,16 @@ def test_closing_ends_the_read_under_way(scanner: SerialScanner) -> None:
 def test_a_port_in_use_is_busy(device: SerialDevice, scanner: SerialScanner) -> None:
     with pytest.raises(Busy):
         opened(device)
+
+
+def test_without_a_file_descriptor_a_port_is_refused_and_given_back(device: SerialDevice) -> None:
+    opened(device).close()  # what is imported is imported
+    held = set(os.listdir("/proc/self/fd"))
+    for left in range(6):  # pyserial takes five, the wake-up two
+        with exhausted(left), pytest.raises(Refused):
+            opened(device)
+    assert set(os.listdir("/proc/self/fd")) == held
+    opened(device).close()
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/proc/self/status", "/tmp"])

@@ -99,6 +99,17 @@ def test_a_bouncing_trigger_pays_once(terminal, till, simulator):
     pays(terminal, till, simulator, told)
 
 
+def test_of_two_codes_at_once_the_first_pays_and_stays_used(terminal, till, simulator):
+    first, code, other = begin(till), simulator.fresh_code(), simulator.fresh_code()
+    send(terminal, f"{code}\r\n{other}\r\n")
+    assert till.acknowledge(till.wait(first))["outcome"] == "paid"
+    second = begin(till)
+    send(terminal, f"{code}\r\n")
+    dropped(till, second)
+    send(terminal, f"{other}\r\n")  # nothing was done with it
+    assert till.acknowledge(till.wait(second))["outcome"] == "paid"
+
+
 def test_what_was_scanned_before_anybody_asked_for_it_does_not_pay(terminal, till, simulator):
     early = simulator.fresh_code()
     send(terminal, f"{early}\r\n")
@@ -116,10 +127,13 @@ def test_a_scanner_unplugged_in_mid_wait_pays_when_it_is_back(terminal, till, si
         with pytest.raises(CallError) as refused:
             begin(till)
         assert refused.value.code in ("not_ready", "no_scanner")
-        assert till.get(waiting["key"])["state"] == "waiting_for_code"
+        told = till.get(waiting["key"])
+        assert (told["state"], told["prompt"]["code"]) == ("waiting_for_code", "no_scanner")
         terminal.scanner.replug()
         gone = len(listener.heard)
-        listener.until(lambda event: listener.heard.index(event) >= gone and not _blocks(event))
+        listener.until(lambda event: listener.heard.index(event) >= gone and _blocks(event) == [])
+    told = till.get(waiting["key"])
+    assert (told["prompt"], told["revision"] > waiting["revision"]) == (waiting["prompt"], True)
     pays(terminal, till, simulator, waiting)
 
 

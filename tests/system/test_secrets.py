@@ -79,6 +79,20 @@ def test_codes_keys_and_tokens_are_in_no_log_answer_event_or_flash(terminal, sim
     assert found == []
 
 
+@pytest.mark.parametrize("check", [["--check"], []], ids=["asked", "at run time"])
+def test_an_authority_that_is_none_is_named_with_its_line(terminal, simulator, tmp_path, check):
+    broken = tmp_path / "ca.pem"
+    broken.write_text("no certificate\n")
+    text = terminal.settings_path.read_text()
+    terminal.settings_path.write_text(text.replace(f"{simulator.home}/ca.pem", str(broken)))
+    terminal.start_unheard(*check)
+    assert terminal.process.wait(20) == 2
+    lines = terminal.settings_path.read_text().splitlines()
+    number = next(n for n, line in enumerate(lines, 1) if "ca_file" in line)
+    assert f"tilld.toml:{number}: [upstream] ca_file: " in terminal.log()
+    assert "Traceback" not in terminal.log()
+
+
 def test_a_key_that_can_not_be_read_is_named_and_not_shown(terminal, simulator, tmp_path):
     pem = (simulator.home / "merchant_key.pem").read_text()
     broken = tmp_path / "broken.pem"

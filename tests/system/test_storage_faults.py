@@ -12,6 +12,8 @@ import pytest
 from tilld_client import CallError
 from tilld_testkit.comparison import at_rest, in_history, journal_of, on_flash
 from tilld_testkit.listener import listening
+from tilld_testkit.rpc import Rpc
+from tilld_testkit.sales import approved, body
 from tilld_testkit.shop import Terminal, new_key, sell, settled
 
 TIMES = "pay_in_flight_max_s = 60\ncancel_for_s = 30\nback_off_max_s = 10"
@@ -98,7 +100,7 @@ def test_what_was_told_paid_stays_paid_on_a_disk_that_takes_no_more_writes(
 ):
     with terminal.till() as till:
         paid = sell(till, simulator)
-    terminal.kill()
+    terminal.stop()  # not before it has marked what it knows: the writes of each life are counted
     start_on_a_bad_disk(terminal, f"pwrite64:error=ENOSPC:when={turn}+")
     with terminal.till() as till:
         told = till.get(paid["key"])
@@ -164,6 +166,32 @@ def test_a_cancel_goes_on_past_its_minute_on_a_broken_disk(terminal, simulator):
         till.call("queue.flush")
         listener.until(lambda event: "record" in event.get("message", ""))
     assert simulator.owed(payment["payment"]) == 0
+
+
+def test_a_journal_without_room_is_shown_until_there_is_room(tmp_path, simulator):
+    """I22: what was accepted has its room, the next payment is refused, and health says it."""
+    terminal = Terminal(tmp_path / "small", simulator)
+    settings = terminal.settings_path.read_text()
+    terminal.settings_path.write_text(settings.replace("size = 4194304", "size = 65536"))
+    terminal.start()
+    with Rpc(terminal.socket_path) as till, listening(terminal.socket_path) as listener:
+        held = [approved(till, simulator) for _ in range(4)]
+        refused = till.refused("payment.start", **body(code=simulator.fresh_code()))
+        assert refused["code"] == "journal_full"
+        listener.until(lambda event: _degraded(event) == ["journal_full"])
+        full = len(listener.heard)
+        for payment in held:
+            assert till.ask("payment.acknowledge", key=payment["key"])["outcome"] == "paid"
+        listener.until(lambda event: listener.heard.index(event) >= full and _degraded(event) == [])
+        approved(till, simulator)
+    terminal.close()
+
+
+def _degraded(event):
+    """What works less than it should, as a `device.changed` says it; None for other events."""
+    if event["event"] != "device.changed":
+        return None
+    return [item["code"] for item in event["degraded"]]
 
 
 def test_an_ordinary_sale_costs_two_flushes(terminal, simulator):

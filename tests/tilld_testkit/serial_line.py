@@ -5,12 +5,16 @@
 a new pseudo-terminal behind the same name.
 """
 
+import contextlib
 import os
 import pathlib
 import select
+import threading
 import tty
+from collections.abc import Iterator
 
 _AT_ONCE_BYTES = 4096
+_BREATH_S = 0.05
 
 
 class SerialDevice:
@@ -69,3 +73,22 @@ class SerialDevice:
                 raise TimeoutError(f"{count} bytes expected, {data!r} came")
             data += more
         return data
+
+
+@contextlib.contextmanager
+def babbling(device: SerialDevice) -> Iterator[None]:
+    """The device sends noise without a pause, as one at a wrong baud rate does."""
+    ended = threading.Event()
+
+    def babble() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):  # nobody reads just now
+                device.send(b"\xff" * _AT_ONCE_BYTES, _BREATH_S)
+
+    thread = threading.Thread(target=babble, name="babble", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(10)

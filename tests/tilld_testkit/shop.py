@@ -96,12 +96,18 @@ class Terminal:
                 self.kill()
                 raise AssertionError(f"the daemon did not start:\n{self.log()}")
 
-    def start_unheard(self) -> None:
-        """A new life that nobody waits for."""
-        self._spawn((), {})
+    def start_unheard(self, *options: str) -> None:
+        """A new life that nobody waits for; ``options`` of the command, such as --check."""
+        self._spawn((), {}, options)
 
-    def _spawn(self, before: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "tilld_daemon", "--config", str(self.settings_path)]
+    def _spawn(
+        self,
+        before: tuple[str, ...],
+        environment: Mapping[str, str],
+        options: tuple[str, ...] = (),
+    ) -> None:
+        config = ["--config", str(self.settings_path)]
+        command = [sys.executable, "-m", "tilld_daemon", *config, *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*before, *command],

@@ -382,6 +382,8 @@ def test_faults_strike_in_their_order_and_are_used_up(
         {"api": "pay", "fault": "result"},
         {"api": "pay", "fault": "late answer", "after_s": "6"},
         {"api": "pay", "fault": "5xx", "http_status": 200},
+        {"api": "pay", "fault": "5xx", "http_status": 502.0},
+        {"api": "pay", "fault": "result", "code": "SUCCESS", "status": []},
         "no answer",
     ],
 )

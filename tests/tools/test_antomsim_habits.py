@@ -272,3 +272,21 @@ def test_control_calls_say_what_is_wrong(simulator: Simulator) -> None:
     assert "GONE" in simulator.control("PUT", "/_sim/settings", bad, status=400)["error"]
     assert simulator.control("GET", "/_sim/settings")["expiry_s"] == 600
     assert "forward" in simulator.control("POST", "/_sim/clock", {}, status=400)["error"]
+
+
+def test_a_control_call_of_the_wrong_shape_ends_nothing(
+    simulator: Simulator, merchant: Merchant
+) -> None:
+    wait = {"fault": "result", "api": "pay", "code": "PAYMENT_IN_PROCESS"}
+    simulator.set_faults(wait)
+    request_id, _ = merchant.pay()
+    simulator.set_faults()
+    strange = {"payment": request_id, "action": ["confirm"]}
+    assert "action" in simulator.control("POST", "/_sim/customer", strange, status=400)["error"]
+    deep = b"[" * 200_000
+    with contextlib.closing(simulator.connect()) as other:
+        other.request("PUT", "/_sim/faults", deep)
+        answer = other.getresponse()
+        assert answer.status == 400
+        assert b"deep" in answer.read()
+    assert result_code(merchant.pay()[1]) == "SUCCESS"

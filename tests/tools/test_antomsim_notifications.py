@@ -246,6 +246,14 @@ def test_a_late_notification_tells_of_a_success_that_was_cancelled(
     assert result_code(json.loads(notice.data)) == "SUCCESS"
 
 
+def test_a_url_that_http_cannot_carry_is_only_an_attempt_that_failed(
+    simulator: Simulator, merchant: Merchant, receiver: Receiver
+) -> None:
+    request_id, _ = merchant.pay(paymentNotifyUrl=receiver.url + "/a b")
+    row = state_of(simulator, request_id, 1)
+    assert (row["state"], "ProtocolError" in row["lastError"]) == ("waiting", True)
+
+
 def test_no_notification_never_comes(
     simulator: Simulator, merchant: Merchant, receiver: Receiver
 ) -> None:

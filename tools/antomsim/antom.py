@@ -10,6 +10,7 @@ from antomsim.clock import Clock
 from antomsim.faults import (
     ANSWER,
     ARRIVAL,
+    CALLS,
     EARLY,
     LEDGER,
     NOTIFY,
@@ -31,7 +32,6 @@ from antomsim.wallet import Course, Wallet
 
 #: Both are served in sandbox and production alike (antom-api.md §1.3, C1).
 PREFIXES = ("/ams/api/v1/payments/", "/ams/sandbox/api/v1/payments/")
-CALLS = ("pay", "inquiryPayment", "cancel", "refund", "inquiryRefund")
 
 #: A caller who is not known to be the merchant gets no signature (antom-api.md §1.6).
 _STRANGER = frozenset({"INVALID_SIGNATURE", "CLIENT_INVALID", "KEY_NOT_FOUND"})

@@ -71,7 +71,7 @@ class Control:
             known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._calls)
             return _json(404, {"error": f"there are: {known}"})
         try:
-            body = json.loads(request.body) if request.body else None
+            body = _parsed(request.body)
             query = dict(urllib.parse.parse_qsl(parts.query))
             await self._awaited(query)
             with self._store.transaction():
@@ -148,14 +148,15 @@ class Control:
         if not is_wait(after_s):
             raise BadRequest(f"after_s is a number of seconds, not {after_s!r}")
         ledger = self._antom.ledger
-        acts: dict[object, Callable[[], bool]] = {
+        acts: dict[str, Callable[[], bool]] = {
             "confirm": lambda: ledger.confirm(payment, after_s),
             "refuse": lambda: ledger.refuse(payment),
             "walk away": lambda: ledger.walk_away(payment),
         }
-        if body.get("action") not in acts:
-            raise BadRequest(f"action is one of {', '.join(map(str, acts))}")
-        if not acts[body["action"]]():
+        action = body.get("action")
+        if not isinstance(action, str) or action not in acts:
+            raise BadRequest(f"action is one of {', '.join(acts)}")
+        if not acts[action]():
             raise BadRequest(f"{payment.request_id} is {payment.status}: too late")
         return self._shown(payment)
 
@@ -263,6 +264,13 @@ def _notification(one: Notification) -> dict[str, Any]:
         "dueAt": iso8601(one.due_ms),
         "lastError": one.last_error,
     }
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except RecursionError:
+        raise BadRequest("nobody nests a control call so deep") from None
 
 
 def _json(status: int, found: object) -> Reply:

@@ -11,7 +11,6 @@ from antomsim.clock import is_wait
 
 CALLS = ("pay", "inquiryPayment", "cancel", "refund", "inquiryRefund")
 NOTIFY = "notifyPayment"
-APIS = (*CALLS, NOTIFY)
 EVERY = "*"
 
 # Where a fault strikes.
@@ -250,11 +249,11 @@ def _field(name: str, key: str, value: Any) -> Any:
             raise BadFault(f"after_s is a number of seconds, not {value!r}")
         return float(value)
     if key == "http_status":
-        if value not in range(300, 600):
+        if not isinstance(value, int) or value not in range(300, 600):
             raise BadFault(f"http_status is 300 to 599, not {value!r}")
         return value
     if key == "status":
-        if value not in {"", "S", "F", "U"}:
+        if value not in ("", "S", "F", "U"):
             raise BadFault(f"status is S, F or U, not {value!r}")
         return value
     if not isinstance(value, str) or not value or not value.isascii():

@@ -196,8 +196,8 @@ async def post(
 ) -> Answer:
     """One POST on a connection of its own; header names come back in lower case.
 
-    Raises OSError (TimeoutError and ssl.SSLError among them), h11.RemoteProtocolError, and
-    ValueError for a URL that can't be called.
+    Raises OSError (TimeoutError and ssl.SSLError among them), h11.ProtocolError, and ValueError
+    for a URL that can't be called.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -150,7 +150,7 @@ class Notifier:
             answer = await http.post(
                 one.url, headers, data, self._tls, self._settings.notify_timeout_s
             )
-        except (OSError, ValueError, h11.RemoteProtocolError) as error:
+        except (OSError, ValueError, h11.ProtocolError) as error:
             return f"{type(error).__name__}: {error}"
         return self._fault_of(answer, uri)
 

@@ -37,8 +37,15 @@ class LinuxNetwork:
         self._interface = interface
         self._host = host
         self._loopback = loopback
-        self._watching = watching_socket()
-        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            self._watching = watching_socket()
+        except NetlinkDamaged as error:
+            raise Refused(str(error)) from error
+        try:
+            self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            self._watching.close()
+            raise Refused(f"the network can't be watched: {error.strerror}") from error
         self._open = True
         self._closing = threading.Lock()  # so that no wake writes to a number given to another file
         self._in_watch = threading.Lock()
@@ -56,7 +63,7 @@ class LinuxNetwork:
                 route = bool(links) and _reaches(self._host)
             else:
                 route = bool(default_route_interfaces() & set(links))
-        except NetlinkDamaged:
+        except (NetlinkDamaged, OSError):  # OSError: no socket is left to ask with
             return NetworkState(UNKNOWN, UNKNOWN)
         return NetworkState(YES if links else NO, YES if route else NO)
 

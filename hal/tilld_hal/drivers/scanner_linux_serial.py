@@ -55,9 +55,10 @@ class SerialScanner:
                 scan = self._take()
                 if scan is not None:
                     return scan
+                over = deadline_s is not None and time.monotonic() >= deadline_s
                 wait_s, silence_ends_code = self._wait_s(deadline_s)
                 came = self._line.wait(wait_s)
-                if came == WOKEN or (came == SILENT and not silence_ends_code):
+                if over or came == WOKEN or (came == SILENT and not silence_ends_code):
                     self._check_open()
                     return None
                 if came == SILENT:
@@ -89,13 +90,11 @@ class SerialScanner:
             self._line.close()
 
     def _take(self) -> "Scan | None":
+        """One look at the line, no more: one that never falls silent must not outlast ``read``."""
         with self._taking:
-            while not self._ready:
-                data = self._line.read_available()
-                if not data:
-                    return None
-                self._ready += self._splitter.feed(data, _now_ms())
-            return self._ready.pop(0)
+            if not self._ready:
+                self._ready += self._splitter.feed(self._line.read_available(), _now_ms())
+            return self._ready.pop(0) if self._ready else None
 
     def _wait_s(self, deadline_s: "float | None") -> "tuple[float | None, bool]":
         """How long to wait for bytes, and whether silence until then ends a code."""

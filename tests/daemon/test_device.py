@@ -1,0 +1,77 @@
+"""The device put together, with a network that the test speaks for."""
+
+import asyncio
+from typing import Any
+
+from tilld_daemon.device import Device
+from tilld_daemon.settings import load
+
+PATIENCE_S = 20
+SETTINGS = """\
+[terminal]
+number = "7"
+mode = "test"
+[merchant]
+id = "m1"
+name = "Shop"
+mcc = "5411"
+store_id = "s1"
+store_name = "Shop, High Street"
+[storage]
+path = "state"
+size = 65536
+[network]
+driver = "dummy"
+link = "no"
+[upstream]
+url = "https://127.0.0.1:1"
+client_id = "c"
+merchant_key_file = "key.pem"
+antom_key_file = "key.pem"
+"""
+
+
+class Heard:
+    """A connection that is told of events."""
+
+    is_open = True
+    is_full = False
+
+    def __init__(self):
+        self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def tell(self, event):
+        self.told.put_nowait(event)
+
+    async def blocks(self):
+        """The codes of the next `device.changed`."""
+        while True:
+            event = await asyncio.wait_for(self.told.get(), PATIENCE_S)
+            if event["event"] == "device.changed":
+                return [block["code"] for block in event["blocks"]]
+
+
+def test_a_network_that_is_watched_no_more_blocks_no_payment(tmp_path):
+    """What was seen last is no observation any more, and unknown is tried (till_socket.md §3)."""
+    (tmp_path / "key.pem").write_text("no key")
+    (tmp_path / "key.pem").chmod(0o600)
+    (tmp_path / "tilld.toml").write_text(SETTINGS)
+    bugs: list[BaseException] = []
+
+    async def run():
+        device = Device(load(str(tmp_path / "tilld.toml")), lambda: None, bugs.append, False)
+        device.fatal = lambda error: None  # the keys are none
+        heard = Heard()
+        device.events.subscribe(heard, None, ["device.changed"], tuple)()
+        await device.wake()
+        device.load_the_rest()
+        while await heard.blocks() != ["no_link"]:
+            pass
+        assert device._network is not None
+        device._network.close()
+        assert await heard.blocks() == []
+        assert device.info()["drivers"]["network"]["state"] == "unknown"
+        device.close()
+
+    asyncio.run(run())
+    assert bugs == []
