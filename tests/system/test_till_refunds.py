@@ -180,7 +180,10 @@ def test_an_empty_balance_is_refused_and_a_new_key_may_try_again(till, simulator
 def test_a_refund_of_which_nothing_was_sent_is_refused(own_shop, simulator):
     with Rpc(own_shop.socket_path) as till:
         done = paid(till, simulator)
-        simulator.set_faults({"api": "*", "fault": "refuse connections"})
+    simulator.set_faults({"api": "*", "fault": "refuse connections"})
+    own_shop.kill()  # so that no connection is left on which a byte could leave
+    own_shop.start()
+    with Rpc(own_shop.socket_path) as till:
         told = ended(till, refund(till, done))
         assert (told["state"], told["reason"]["code"]) == ("refused", "not_sent")
         simulator.control_by_socket("PUT", "/_sim/faults", [])
