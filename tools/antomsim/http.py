@@ -4,7 +4,9 @@ Header names keep the spelling they came with: the log is evidence.
 """
 
 import asyncio
+import contextlib
 import dataclasses
+import socket
 import ssl
 import urllib.parse
 
@@ -179,6 +181,12 @@ class Conversation:
         """Answer what could not be read as a request."""
         if self._parser.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             await self._send(self._encode(Reply(status, [("connection", "close")], b"")))
+
+    def sever(self) -> None:
+        """Cut before this returns: whoever hears of the outage finds no connection whole."""
+        with contextlib.suppress(OSError):  # the caller has gone already
+            self._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self.abort()
 
     def abort(self) -> None:
         self._writer.transport.abort()

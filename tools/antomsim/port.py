@@ -48,10 +48,10 @@ class Port:
                 group.create_task(self._serve(sock, self._count))
 
     def cut_all(self, but: int = 0) -> None:
-        """Reset every open connection except the one with that number."""
+        """Cut every open connection except the one with that number."""
         for number, conversation in list(self._open.items()):
             if number != but:
-                conversation.abort()
+                conversation.sever()
 
     async def _serve(self, sock: socket.socket, number: int) -> None:
         loop = asyncio.get_running_loop()
