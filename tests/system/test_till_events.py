@@ -54,7 +54,8 @@ def test_an_event_has_its_epoch_seq_name_and_time_and_carries_the_object(till, s
     assert seqs == list(range(position["seq"] + 1, last["seq"] + 1))
     assert {event["epoch"] for event in till.events} == {position["epoch"]}
     states = [event["payment"]["state"] for event in till.events if "payment" in event]
-    assert states == ["paying", "approved", "paid"]
+    # on a busy machine the scaled 5 s may pass before the answer
+    assert [state for state in states if state != "inquiring"] == ["paying", "approved", "paid"]
 
 
 def test_since_tells_what_was_missed_and_nothing_twice(shop, till, simulator):
