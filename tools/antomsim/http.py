@@ -184,8 +184,10 @@ class Conversation:
 
     def sever(self) -> None:
         """Cut before this returns: whoever hears of the outage finds no connection whole."""
-        with contextlib.suppress(OSError):  # the caller has gone already
-            self._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        sock = self._writer.get_extra_info("socket")
+        if sock is not None:  # TLS has let go of a connection that is lost
+            with contextlib.suppress(OSError):  # the caller has gone already
+                sock.shutdown(socket.SHUT_RDWR)
         self.abort()
 
     def abort(self) -> None:
