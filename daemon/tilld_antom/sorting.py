@@ -102,10 +102,11 @@ def location(answer: Answer, ids: dict[str, str]) -> Evidence:
 
 
 def refund(answer: Answer, order: Refund) -> Evidence:
-    """ "refund done", "refund refused" (a signed final F) or "refund unknown" (rules.md §4).
+    """ "refund done", "refund refused" (a signed final F), "refund disputed" or "refund unknown"
+    (rules.md §4).
 
     REPEAT_REQ_INCONSISTENT says that a refund of this id exists with another amount: not an
-    end, so that no second id is ever made for it.
+    end, so that no second id is ever made for it, and a matter for a person.
     """
     ours = {"refundRequestId": order.refund_request_id, "paymentId": order.antom_payment_id}
     alarm = _alarm(answer, ours)
@@ -113,8 +114,11 @@ def refund(answer: Answer, order: Refund) -> Evidence:
         alarm = _refund_amount_alarm(answer, order)
         if not alarm:
             return Evidence("refund done", _refund_facts(answer))
-    if not alarm and _signed_f(answer) and answer.code not in F_IS_UNKNOWN:
-        return Evidence("refund refused", _why(answer))
+    if not alarm and _signed_f(answer):
+        if answer.code == "REPEAT_REQ_INCONSISTENT":
+            return Evidence("refund disputed", _why(answer))
+        if answer.code not in NO_ANSWER_F:
+            return Evidence("refund refused", _why(answer))
     return _unknown("refund unknown", answer, alarm)
 
 

@@ -112,6 +112,7 @@ class Device:
             self.events,
             settings.terminal.number,
             settings.till.acknowledge == "auto",
+            settings.cancel_window_grace_s,
             self._unsent,
             bug,
         )

@@ -57,6 +57,7 @@ class Shell:
         events: Events,
         terminal: str,
         acknowledges_itself: bool,
+        window_grace_s: int,
         unsent: Callable[[Payment], None],
         bug: Callable[[BaseException], None],
     ) -> None:
@@ -71,6 +72,7 @@ class Shell:
         self._events = events
         self._terminal = terminal
         self._acknowledges_itself = acknowledges_itself
+        self._window_grace_s = window_grace_s
         self._unsent = unsent
         self._bug = bug
         self._owing = 0
@@ -368,7 +370,7 @@ class Shell:
             lane.owed_since_s = self.now_s()
         if not lane.window_closes_s and isinstance(thing, Payment):
             paid_s = civil.parse_rfc3339(thing.paid_at) or thing.created_at_s
-            lane.window_closes_s = civil.cancel_window_closes_at(paid_s)
+            lane.window_closes_s = civil.cancel_window_closes_at(paid_s, self._window_grace_s)
 
     def _publish(self, thing: Thing) -> None:
         told = self._told[_id(thing)] = self._build(thing)

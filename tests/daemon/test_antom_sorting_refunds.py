@@ -65,7 +65,7 @@ def test_an_unverified_s_refunds_nothing(trust: str) -> None:
         ("A_CODE_OF_NEXT_YEAR", "refund refused"),
         ("SYSTEM_ERROR", "refund unknown"),
         ("PROCESS_FAIL", "refund unknown"),
-        ("REPEAT_REQ_INCONSISTENT", "refund unknown"),
+        ("REPEAT_REQ_INCONSISTENT", "refund disputed"),
     ],
 )
 def test_only_a_signed_final_f_refuses_a_refund(code: str, event: str) -> None:

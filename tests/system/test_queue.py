@@ -2,6 +2,7 @@
 
 import pytest
 
+from tilld_core import civil
 from tilld_testkit.comparison import at_rest
 from tilld_testkit.shop import new_key, open_shop, settled
 
@@ -29,6 +30,19 @@ def test_a_long_queue_drains_without_a_pause_once_antom_answers(terminal, simula
         assert till.call("queue.list")["entries"] == []
     assert {end["state"] for end in ends} == {"cancelled"}
     assert [wrong for end in ends for wrong in at_rest(end, simulator)] == []
+
+
+def test_the_window_closes_as_late_as_the_contract_says(tmp_path, simulator):
+    simulator.set_faults({"api": "cancel", "fault": "rate limit"})
+    grace = {"timing": "cancel_window_grace_s = 900"}
+    shop = open_shop(tmp_path / "late", simulator, scale=0.05, more=grace)
+    with shop as terminal, terminal.till() as till:
+        begun = till.start(new_key(), "A-1", "EUR", 1250, code=simulator.fresh_code())
+        assert till.wait(begun)["state"] == "approved"
+        till.cancel(begun["key"])
+        (entry,) = till.call("queue.list")["entries"]
+    closes_s = civil.parse_rfc3339(entry["window_closes_at"])
+    assert (closes_s + civil.UTC8_S) % civil.DAY_S == 900
 
 
 def _owing(till, simulator):

@@ -264,3 +264,16 @@ def test_a_refund_has_a_receipt_once_it_is_confirmed(till, simulator):
     simulator.set_faults({"api": "refund", "fault": "merchant balance not enough", "times": 1})
     refused = ended(till, refund(till, done))
     assert till.refused("receipt.get", refund=refused["refund"])["code"] == "not_paid"
+
+
+def test_a_refund_that_antom_disputes_needs_a_person_and_is_still_finished(own_shop, simulator):
+    with Rpc(own_shop.socket_path) as till:
+        done = paid(till, simulator)
+        dispute = {"fault": "result", "code": "REPEAT_REQ_INCONSISTENT", "status": "F"}
+        simulator.set_faults({"api": "refund", "times": 1, **dispute})
+        till.ask("events.subscribe", topics=["refund.changed"])
+        begun = refund(till, done)
+        till.event(lambda event: event["refund"]["state"] == "needs_attention")
+        told = ended(till, till.ask("refund.get", key=begun["key"]))
+        assert told["state"] == "refused"  # Antom, asked, says that it has failed
+        assert simulator.owed(done["payment"]) == 1250
