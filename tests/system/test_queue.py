@@ -42,6 +42,7 @@ def test_the_window_closes_as_late_as_the_contract_says(tmp_path, simulator):
         till.cancel(begun["key"])
         (entry,) = till.call("queue.list")["entries"]
     closes_s = civil.parse_rfc3339(entry["window_closes_at"])
+    assert closes_s is not None
     assert (closes_s + civil.UTC8_S) % civil.DAY_S == 900
 
 
