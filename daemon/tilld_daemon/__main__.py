@@ -58,11 +58,12 @@ def _start(path: str | None, check: bool) -> int:
         settings = reading.load(path or reading.DEFAULT_PATH)
         if check:
             from tilld_daemon.direct import build
+            from tilld_daemon.settings_shown import effective
             from tilld_hal import catalogue
 
             clock = settings.clock
             build(settings, catalogue.open_driver("clock", clock.driver, clock.settings))
-            print(reading.effective(settings), end="")
+            print(effective(settings), end="")
             return 0
     except reading.SettingsError as error:
         print(f"tilld: {error}", file=sys.stderr)
@@ -92,7 +93,7 @@ class Daemon:
         from tilld_core.journal import NewerFormat
         from tilld_daemon.desk import Desk
         from tilld_daemon.device import Device
-        from tilld_daemon.settings import gids, uids
+        from tilld_daemon.settings_checks import gids, uids
         from tilld_daemon.till_socket import TillSocket
         from tilld_hal.errors import HalError
 

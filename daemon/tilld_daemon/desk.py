@@ -56,8 +56,8 @@ class Desk:
             "receipt.get": lambda p, c: paper.get_receipt(p),
             "queue.list": lambda p, c: self._list_queue(p),
             "queue.flush": lambda p, c: self._flush(),
-            "device.info": lambda p, c: device.info(),
-            "device.health": lambda p, c: device.health_report(),
+            "device.info": lambda p, c: device.presence.info(),
+            "device.health": lambda p, c: device.presence.health(),
             "events.subscribe": self._subscribe,
         }
         # what only waits ends with its connection
@@ -143,12 +143,12 @@ class Desk:
             )
         connection.client = params["client"]
         connection.greeted = True
-        return self._device.greeting()
+        return self._device.presence.greeting()
 
     def _subscribe(self, params: Params, connection: Connection) -> Params:
         events = self._device.events
         begin = events.subscribe(
-            connection, params["since"], params["topics"], self._device.open_objects
+            connection, params["since"], params["topics"], self._device.presence.open_objects
         )
         asyncio.get_running_loop().call_soon(begin)
         return {"epoch": events.epoch, "seq": events.seq}

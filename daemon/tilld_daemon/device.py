@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,12 @@ import msgpack
 from tilld_core import civil, payment
 from tilld_core import journal as codec
 from tilld_core.ledger import REFUND_RECORDS, BadRecord, Job, Ledger, entry_of
-from tilld_core.messages import API, CallError
-from tilld_daemon import VERSION
+from tilld_core.messages import CallError
 from tilld_daemon.events import Events
 from tilld_daemon.flusher import Flusher
 from tilld_daemon.health import Health
 from tilld_daemon.journal import Journal
+from tilld_daemon.presence import Presence
 from tilld_daemon.printing import Printing
 from tilld_daemon.receipts import Receipts
 from tilld_daemon.scanning import Codes, ScannerThread
@@ -36,7 +35,7 @@ from tilld_hal import catalogue
 from tilld_hal.errors import HalError, StorageFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from tilld_antom.client import Antom
     from tilld_core.ledger import Entry
@@ -48,10 +47,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tilld")
 
-RECENT_S = 3600  # decided so lately is told again after a gap (till_socket.md §5)
 LOOK_UPSTREAM_EVERY_S = 3.0  # while the way to Antom is found closed
 COLUMNS = 42  # of a receipt, when no printer says otherwise
-FEATURES = ["payment", "refund", "receipt", "printer", "queue", "events", "explain"]
 
 
 def believed_unproven(entry: Entry) -> bool:
@@ -137,6 +134,7 @@ class Device:
             settings.merchant.store_name,
             _read(settings.receipt.logo),
         )
+        self.presence = Presence(self)
         self.printing = self._printing() if settings.printer.driver else None
         self._scanner: ScannerThread | None = None
         self._network: Network | None = None
@@ -403,53 +401,7 @@ class Device:
 
     # What tills are told about the device.
 
-    def greeting(self) -> dict[str, Any]:
-        unheard = [p.payment for p in self.ledger.unheard()]
-        return {
-            "device": self.ledger.device,
-            "terminal": self.settings.terminal.number,
-            "version": VERSION,
-            "api": list(API),
-            "features": FEATURES,
-            "mode": self.settings.terminal.mode,
-            **self.health.report(),
-            "unheard": unheard,
-            "epoch": self.events.epoch,
-            "last_seq": self.events.seq,
-        }
-
-    def info(self) -> dict[str, Any]:
-        states = self._states()
-        drivers = {}
-        for kind in catalogue.KINDS:
-            name = getattr(self.settings, kind).driver
-            if name:
-                maturity = catalogue.maturity(kind, name)[0]
-                drivers[kind] = {"driver": name, "state": states[kind], "maturity": maturity}
-        return {
-            "device": self.ledger.device,
-            "terminal": self.settings.terminal.number,
-            "version": VERSION,
-            "api": list(API),
-            "mode": self.settings.terminal.mode,
-            "model": self.settings.upstream.model,
-            "pid": os.getpid(),
-            "drivers": drivers,
-            "owed": len(self.ledger.owing()),
-            "storage": self._wear(),
-        }
-
-    def _states(self) -> dict[str, str]:
-        """Of each device whether it works: yes, no, unknown; never a value that may be stale."""
-        return {
-            "scanner": self.scanner_is,
-            "printer": "unknown",  # printer.status asks it
-            "network": "yes" if self._network is not None else "unknown",
-            "storage": "yes" if self.journal.fault is None else "no",
-            "clock": "yes" if self.clock.trusted() else "unknown",
-        }
-
-    def _wear(self) -> dict[str, int]:
+    def wear(self) -> dict[str, int]:
         """What this life has written, and the room that is left."""
         counts = self._store.counts
         return {
@@ -458,27 +410,10 @@ class Device:
             "written_bytes": counts.bytes,
         }
 
-    def health_report(self) -> dict[str, Any]:
-        return {
-            **self.health.report(),
-            "owed": len(self.ledger.owing()),
-            "scanner": self.scanner_is,
-            "clock_set": "yes" if self.clock.trusted() else "no",
-            "storage": self._wear(),
-        }
-
-    def open_objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
-        """What a till must know after a gap: open, unsettled, or decided in the last hour."""
-        since_s = self.shell.now_s() - RECENT_S
-        for one in list(self.ledger.payments.values()):
-            if one.state not in payment.SETTLED or one.decided_at_s >= since_s:
-                yield "payment.changed", {"payment": self.shell.view(one)}
-        for returned in list(self.ledger.refunds.values()):
-            if not returned.decided_at_s or returned.decided_at_s >= since_s:
-                yield "refund.changed", {"refund": self.shell.view(returned)}
-        for job in list(self.ledger.jobs.values()):
-            if job.created_at_s >= since_s:
-                yield "job.changed", {"job": self.views.job(job)}
+    @property
+    def network_is(self) -> str:
+        """Whether the network is watched: "yes", or "unknown"."""
+        return "yes" if self._network is not None else "unknown"
 
     def _health_changed(self) -> None:
         self.events.announce("device.changed", self.health.report())

@@ -4,29 +4,18 @@ Light to import: drivers and time zones are imported by the checks that need the
 """
 
 import os
-import re
 from typing import Any, NamedTuple
 
 from tilld_core import limits
 from tilld_core.limits import Timing
+from tilld_daemon import settings_checks
 from tilld_daemon import settings_table as table
 from tilld_daemon.settings_file import SettingsError, SettingsFile
 
 DEFAULT_PATH = "/etc/tilld/tilld.toml"
 STATE_PATH = "/var/lib/tilld"
-ZONES = "/usr/share/zoneinfo"
-_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
-__all__ = [
-    "DEFAULT_PATH",
-    "Settings",
-    "SettingsError",
-    "effective",
-    "gids",
-    "load",
-    "notes",
-    "uids",
-]
+__all__ = ["DEFAULT_PATH", "Settings", "SettingsError", "load"]
 
 
 class Terminal(NamedTuple):
@@ -145,8 +134,6 @@ _PATHS = (
     ("upstream", "agent_token_file"),
     ("receipt", "logo"),
 )
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def load(path: str = DEFAULT_PATH) -> Settings:
@@ -158,25 +145,8 @@ def load(path: str = DEFAULT_PATH) -> Settings:
     _refuse_unknown_sections(file)
     values = {section: _section(file, section) for section in table.SECTIONS}
     found = _built(file, values)
-    for check in (_check_timezone, _check_upstream, _check_accounts, _check_files, _check_together):
-        check(file, found)
+    settings_checks.check_whole(file, found)
     return found
-
-
-def uids(users: tuple[str, ...]) -> tuple[int, ...]:
-    """The ids of users by name or number; KeyError for a name this system does not know."""
-    import pwd
-
-    return tuple(int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid for user in users)
-
-
-def gids(groups: tuple[str, ...]) -> tuple[int, ...]:
-    """The ids of groups by name or number; KeyError for a name this system does not know."""
-    import grp
-
-    return tuple(
-        int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid for group in groups
-    )
 
 
 def _refuse_unknown_sections(file: SettingsFile) -> None:
@@ -278,7 +248,7 @@ def _built(file: SettingsFile, values: dict[str, dict[str, Any]]) -> Settings:
         storage["path"] = os.path.join(folder, storage["path"])
     upstream = values["upstream"]
     network = values["network"]
-    if network["driver"] == "linux" and _on_loopback(str(upstream["url"])):
+    if network["driver"] == "linux" and settings_checks.is_on_loopback(str(upstream["url"])):
         # No carrier and no route lies between this device and such an upstream.
         network["settings"].setdefault("loopback", True)
     upstream["path_prefix"] = upstream["path_prefix"] or _usual_prefix(str(upstream["client_id"]))
@@ -317,18 +287,6 @@ def _timing(file: SettingsFile, values: dict[str, Any], mode: str) -> tuple[Timi
     return timing, scale, grace_s
 
 
-def _check_timezone(file: SettingsFile, found: Settings) -> None:
-    """A zone with a file is there; reading it can wait until a time is shown (8 ms)."""
-    name = found.terminal.timezone
-    if _ZONE_NAME.fullmatch(name) and os.path.isfile(os.path.join(ZONES, name)):
-        return
-    try:
-        found.offset_min(0)
-    except (LookupError, ValueError, OSError) as error:
-        reason = f"no such time zone on this system: {found.terminal.timezone}"
-        raise file.fault("terminal", "timezone", reason) from error
-
-
 def _offset_min(timezone: str, at_s: int) -> int:
     if timezone == "UTC":  # needs no time zone database
         return 0
@@ -338,136 +296,3 @@ def _offset_min(timezone: str, at_s: int) -> int:
     offset = datetime.fromtimestamp(at_s, zoneinfo.ZoneInfo(timezone)).utcoffset()
     assert offset is not None
     return int(offset.total_seconds()) // 60
-
-
-def _check_upstream(file: SettingsFile, found: Settings) -> None:
-    url = found.upstream.url
-    if found.terminal.mode == "test" and not _on_loopback(url):
-        reason = f'mode "test" pays only on loopback, not at {_host(url)}'
-        raise file.fault("upstream", "url", reason)
-
-
-def _on_loopback(url: str) -> bool:
-    return _LOOPBACK.fullmatch(_host(url)) is not None
-
-
-def _host(url: str) -> str:
-    host = url.removeprefix("https://")
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-
-
-def _check_accounts(file: SettingsFile, found: Settings) -> None:
-    for key, names, ids in (
-        ("users", found.till.users, uids),
-        ("groups", found.till.groups, gids),
-    ):
-        for name in names:
-            try:
-                ids((name,))
-            except KeyError as error:
-                raise file.fault("till", key, f"not on this system: {name}") from error
-
-
-def _check_files(file: SettingsFile, found: Settings) -> None:
-    upstream = found.upstream
-    for section, key, path in (
-        ("upstream", "ca_file", upstream.ca_file),
-        ("upstream", "merchant_key_file", upstream.merchant_key_file),
-        ("upstream", "antom_key_file", upstream.antom_key_file),
-        ("upstream", "agent_token_file", upstream.agent_token_file),
-        ("receipt", "logo", found.receipt.logo),
-    ):
-        begin = _begin_of(file, section, key, path) if path else b""
-        if key.endswith("_key_file") and not begin:
-            raise file.fault(section, key, "must name a file that holds a key")
-        if key == "logo" and path and not begin.startswith(_PNG):
-            raise file.fault(section, key, f"must be a PNG: {path}")
-        if key == "logo" and len(begin) > limits.IMAGE_MAX_BYTES:
-            raise file.fault(section, key, f"must have at most {limits.IMAGE_MAX_BYTES} bytes")
-
-
-def _begin_of(file: SettingsFile, section: str, key: str, path: str) -> bytes:
-    try:
-        with open(path, "rb") as opened:
-            return opened.read(limits.IMAGE_MAX_BYTES + 1)
-    except OSError as error:
-        reason = f"cannot be read: {path}: {error.strerror or error}"
-        raise file.fault(section, key, reason) from error
-
-
-def _check_together(file: SettingsFile, found: Settings) -> None:
-    for card in found.code.not_payment:
-        for prefix in found.code.prefixes:
-            if prefix.startswith(card):
-                reason = f"{card} would hide every payment code that begins with {prefix}"
-                raise file.fault("code", "not_payment", reason)
-
-
-def notes(settings: Settings) -> tuple[str, ...]:
-    """What is allowed and yet worth a sentence to whoever reads `tilld --check`."""
-    found = []
-    if settings.upstream.model == "direct":
-        found.append(
-            "model direct has no witness of a dead device: what it owes when it dies for good "
-            "is known to nobody else (rules.md §6)"
-        )
-    if settings.till.acknowledge == "auto":
-        found.append(
-            "acknowledge auto: an approval that never reaches the till is charged all the same"
-        )
-    if settings.terminal.mode == "live" and settings.upstream.client_id.startswith("SANDBOX_"):
-        found.append("mode live with a client id of the sandbox: no money will move")
-    if os.stat(settings.upstream.merchant_key_file).st_mode & 0o077:
-        found.append("the merchant's private key can be read by others: chmod 600")
-    for kind in ("scanner", "printer"):
-        if not getattr(settings, kind).driver:
-            found.append(f"no {kind} is set")
-    return tuple(found)
-
-
-def effective(settings: Settings) -> str:
-    """Every setting as it is used, as TOML that loads to the same again, then the notes.
-
-    Names of key files are shown; no key and no token is.
-    """
-    lines = []
-    for section in table.SECTIONS:
-        lines.append(f"[{section}]")
-        for name, value in _shown(settings, section).items():
-            lines.append(f"{name} = {_toml(value)}")
-        lines.append("")
-    lines += ["# note: " + note for note in notes(settings)]
-    return "\n".join(lines) + "\n"
-
-
-def _shown(settings: Settings, section: str) -> dict[str, object]:
-    if section in table.DRIVERS:
-        from tilld_hal import catalogue
-
-        device: Device = getattr(settings, section)
-        if not device.driver:
-            return {"driver": ""}
-        full = catalogue.effective_settings(section, device.driver, device.settings)
-        return {"driver": device.driver, **full}
-    if section == "timing":
-        shown: dict[str, object] = {}
-        for name, *_ in limits.NUMBERS:
-            timed = name.endswith("_s")
-            value = getattr(settings.timing_set, name[:-2] + "_ms" if timed else name)
-            shown[name] = value // 1000 if timed else value
-        shown["cancel_window_grace_s"] = settings.cancel_window_grace_s
-        shown["scale"] = settings.scale
-        return shown
-    values: dict[str, object] = getattr(settings, section)._asdict()
-    return values
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(one) for one in value) + "]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{quoted}"'
-    return str(value)

@@ -70,7 +70,7 @@ def test_a_network_that_is_watched_no_more_blocks_no_payment(tmp_path):
         assert device._network is not None
         device._network.close()
         assert await heard.blocks() == []
-        assert device.info()["drivers"]["network"]["state"] == "unknown"
+        assert device.presence.info()["drivers"]["network"]["state"] == "unknown"
         device.close()
 
     asyncio.run(run())

@@ -10,7 +10,9 @@ import pytest
 
 from tilld_core.limits import Timing
 from tilld_daemon import settings_table as table
-from tilld_daemon.settings import SettingsError, effective, gids, load, notes, uids
+from tilld_daemon.settings import SettingsError, load
+from tilld_daemon.settings_checks import gids, uids
+from tilld_daemon.settings_shown import effective, notes
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = ROOT / "daemon/tilld.example.toml"
