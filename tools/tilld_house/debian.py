@@ -10,9 +10,10 @@ from tilld_house.commands import Unprepared, run
 APT_LIMIT_S = 600
 
 TEST_PACKAGES: Mapping[str, Callable[[], bool]] = {
-    "gcc": lambda: shutil.which("gcc") is not None,  # the C reference of tests/bench
+    "gcc": lambda: shutil.which("gcc") is not None,  # a till in C, the C reference of tests/bench
     "iproute2": lambda: shutil.which("ip") is not None,  # network namespaces
     "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
+    "nodejs": lambda: shutil.which("node") is not None,  # a till in another language
     "strace": lambda: shutil.which("strace") is not None,  # failing disks
     "systemd": lambda: shutil.which("systemd-analyze") is not None,  # the unit is verified
     "tzdata": lambda: Path("/usr/share/zoneinfo/Europe/Berlin").exists(),  # a shop's offset
