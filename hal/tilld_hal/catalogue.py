@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 DRIVERS = {
     ("scanner", "dummy"): "scanner_dummy",
+    ("scanner", "linux-hid"): "scanner_linux_hid",
     ("scanner", "linux-serial"): "scanner_linux_serial",
+    ("scanner", "simulated"): "scanner_simulated",
     ("printer", "dummy"): "printer_dummy",
+    ("printer", "linux-network"): "printer_linux_network",
     ("printer", "linux-serial"): "printer_linux_serial",
+    ("printer", "linux-usb"): "printer_linux_usb",
+    ("printer", "simulated"): "printer_simulated",
     ("network", "dummy"): "network_dummy",
     ("network", "linux"): "network_linux",
     ("storage", "dummy"): "storage_dummy",

@@ -18,6 +18,19 @@ FEED_MAX = 50
 
 REPLACEMENT = "?"
 
+_WIDE = (
+    (0x1100, 0x115F),
+    (0x2E80, 0x303E),
+    (0x3041, 0xA4CF),
+    (0xAC00, 0xD7A3),
+    (0xF900, 0xFAFF),
+    (0xFE30, 0xFE6F),
+    (0xFF01, 0xFF60),
+    (0xFFE0, 0xFFE6),
+    (0x1F300, 0x1FAFF),
+    (0x20000, 0x3FFFD),
+)
+
 _ALIGNS = ("left", "center", "right")
 
 
@@ -43,6 +56,13 @@ def clean(text: str) -> str:
     """One line or several: line ends are "\\n", a tab is a space, other control characters "?"."""
     text = text.replace("\r\n", "\n").replace("\t", " ")
     return "".join([char if char == "\n" or _prints(char) else REPLACEMENT for char in text])
+
+
+def cells(char: str) -> int:
+    """How many columns of a receipt a letter takes: 2 for Chinese, Japanese and Korean ones and for
+    pictures (the wide and full-width ranges of Unicode's East Asian Width), else 1."""
+    point = ord(char)
+    return 2 if any([low <= point <= high for low, high in _WIDE]) else 1
 
 
 class _Wrong(Exception):

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from tilld_hal.escpos_render import EscposRenderer
 
     class Line(Protocol):
-        """What carries the bytes; see ``tilld_hal.line_linux_serial.SerialLine``."""
+        """What carries the bytes; ``tilld_hal.line_linux.DescriptorLine`` says what each does."""
 
         def check(self) -> None: ...
-        def read_available(self) -> bytes: ...
         def read_until(self, deadline_s: float) -> bytes: ...
         def write_some(self, data: bytes, deadline_s: float) -> int: ...
         def discard_unsent(self) -> None: ...
+        def rest(self, all_said: bool) -> None: ...
         def close(self) -> None: ...
 
 
@@ -37,8 +37,12 @@ _CLEARED = b"\x37\x25\x00"
 
 _OFFLINE = 0x08  # DLE EOT 1
 _COVER_OPEN = 0x04  # DLE EOT 2
+_ERROR = 0x68  # DLE EOT 3: the cutter, what can't be recovered from, what passes by itself
 _PAPER_END = 0x60  # DLE EOT 4
+_PAPER_NEAR_END = 0x0C
 _MARK_PAPER_END = 0x0C  # GS r 1
+_QUESTIONS = (1, 2, 4, 3)  # the one that models may lack comes last
+_FLOW = (0x11, 0x13)  # XON and XOFF are no answers
 
 
 class EscposPrinter:
@@ -66,6 +70,7 @@ class EscposPrinter:
         self._marks_owed = 0
         self._marks: "list[int]" = []
         self._answers: "list[int]" = []
+        self._nonsense = False  # something came that is no answer to anything
 
     def warm(self) -> None:
         """Loads what rendering needs."""
@@ -83,25 +88,32 @@ class EscposPrinter:
         """Asks now; see ``tilld_hal.printer.Printer``."""
         self._line.check()
         if not self._asks:
-            return PrinterStatus(UNKNOWN, UNKNOWN, UNKNOWN)
-        self._fall_silent()
-        return self._ask_all()
+            return PrinterStatus()
+        try:
+            return self._ask_afresh()
+        finally:
+            self._line.rest(not self._late)
 
     def send(self, data: bytes) -> Fate:
         """Prints and confirms; see ``tilld_hal.printer.Printer``."""
-        before = self.status()
-        if before.paper == NO:
-            return Fate(FAILED, "no paper")
-        if before.cover_closed == NO:
-            return Fate(FAILED, "the cover is open")
-        if before.online == NO:
-            return Fate(FAILED, "the printer is offline")
+        self._line.check()
+        try:
+            return self._send(data)
+        finally:
+            self._line.rest(not self._late and not self._marks_owed and self._asks)
+
+    def _send(self, data: bytes) -> Fate:
+        before = self._ask_afresh() if self._asks else PrinterStatus()
+        refusal = _refusal(before)
+        if refusal:
+            return Fate(FAILED, refusal, began=False)
         self._catch_up()
         job_s = len(data) * self._byte_s
         deadline_s = time.monotonic() + self._job_timeout_s + job_s
         self._marks = []
-        fate = self._write_job(data, deadline_s)
+        self._nonsense = False
         self._marks_owed += MARKS if self._asks else 0
+        fate = self._write_job(data, deadline_s)
         if fate is not None:
             return fate
         if not self._asks:
@@ -112,7 +124,7 @@ class EscposPrinter:
         try:
             return self._confirm(deadline_s)
         except Gone:
-            return Fate(UNKNOWN, "the printer was unplugged before it confirmed")
+            return Fate(UNKNOWN, "the printer was lost before it confirmed")
 
     def _write_job(self, job: bytes, deadline_s: float) -> "Fate | None":
         sent = 0
@@ -124,11 +136,13 @@ class EscposPrinter:
                     self._line.discard_unsent()
                     if sent:
                         return Fate(UNKNOWN, "the printer stopped taking data")
-                    return Fate(FAILED, "the printer takes no data")
+                    self._marks_owed -= MARKS if self._asks else 0
+                    return Fate(FAILED, "the printer takes no data", began=False)
         except Gone:
             if not sent:
+                self._marks_owed -= MARKS if self._asks else 0
                 raise
-            return Fate(UNKNOWN, "the printer was unplugged while printing")
+            return Fate(UNKNOWN, "the printer was lost while printing")
         return None
 
     def _confirm(self, deadline_s: float) -> Fate:
@@ -141,7 +155,9 @@ class EscposPrinter:
             if self._marks_owed == 1:
                 return Fate(UNKNOWN, "printed, but the printer did not confirm the cut")
             return Fate(UNKNOWN, "the printer does not report")
-        if any(mark & _MARK_PAPER_END for mark in self._marks[-MARKS:]):
+        if self._nonsense:
+            return Fate(UNKNOWN, "the printer's answers make no sense")
+        if any([mark & _MARK_PAPER_END for mark in self._marks[-MARKS:]]):
             return Fate(UNKNOWN, "the paper ended with the job")
         return Fate(DONE)
 
@@ -152,6 +168,8 @@ class EscposPrinter:
             return "the paper ran out"
         if now.cover_closed == NO:
             return "the cover was opened"
+        if now.error == YES:
+            return "the printer reported an error"
         return ""
 
     def _given_up(self, trouble: str) -> Fate:
@@ -174,25 +192,35 @@ class EscposPrinter:
         self._marks_owed = 0
         return Fate(FAILED, trouble)
 
+    def _ask_afresh(self) -> PrinterStatus:
+        """A line that is never silent may answer by chance: nothing is known then."""
+        return self._ask_all() if self._fall_silent() else PrinterStatus()
+
     def _ask_all(self) -> PrinterStatus:
-        answers: "list[int | None]" = []
-        for question in (1, 2, 4):
-            answers.append(self._ask(question))
-            if answers[-1] is None:
+        answers: "dict[int, int]" = {}
+        for question in _QUESTIONS:
+            answer = self._ask(question)
+            if answer is None:
                 break  # it is mute: its other answers would only be waited for
-        printer, cover, paper = (answers + [None, None])[:3]
+            answers[question] = answer
+        near_end = _flag(_PAPER_NEAR_END, answers.get(4))
         return PrinterStatus(
-            _unless(_OFFLINE, printer), _unless(_PAPER_END, paper), _unless(_COVER_OPEN, cover)
+            _not(_flag(_OFFLINE, answers.get(1))),
+            _not(_flag(_PAPER_END, answers.get(4))),
+            _not(_flag(_COVER_OPEN, answers.get(2))),
+            near_end,
+            _flag(_ERROR, answers.get(3)),
         )
 
     def _ask(self, question: int) -> "int | None":
+        """One byte answers; more than one is noise that looks like an answer."""
         deadline_s = time.monotonic() + self._answer_s
         self._answers = []
         if self._write(bytes((0x10, 0x04, question)), deadline_s):
             while not self._answers and self._read(deadline_s):
                 if time.monotonic() >= deadline_s:
                     break  # a line that babbles always has more to read
-        if self._answers:
+        if len(self._answers) == 1:
             return self._answers[0]
         self._late = True
         return None
@@ -213,18 +241,24 @@ class EscposPrinter:
         for byte in data:
             if byte & 0x93 == 0x12:
                 self._answers.append(byte)
-            elif not byte & 0x90:
+            elif not byte & 0x90 and self._marks_owed:
                 self._marks.append(byte)
-                self._marks_owed = max(0, self._marks_owed - 1)
+                self._marks_owed -= 1
+            elif byte not in _FLOW:
+                self._nonsense = True
         return bool(data)
 
-    def _fall_silent(self) -> None:
-        """Leaves the past behind: no answer to an earlier question comes after this."""
+    def _fall_silent(self) -> bool:
+        """Leaves the past behind: no answer to an earlier question comes after this.
+
+        False for a line that never falls silent.
+        """
         for _ in range(_SILENCE_READS_MAX):
             wait_s = self._answer_s / 2 if self._late else 0
             if not self._read(time.monotonic() + wait_s):
-                break
-        self._late = False
+                self._late = False
+                return True
+        return False
 
     def _catch_up(self) -> None:
         """Gives the marks of earlier jobs time to be answered, or finds that they never will be.
@@ -246,7 +280,22 @@ class EscposPrinter:
             self._marks_owed = 0
 
 
-def _unless(bits: int, answer: "int | None") -> str:
+def _refusal(status: PrinterStatus) -> str:
+    """Why nothing is sent; "" also when the printer does not say (unknown is tried)."""
+    if status.paper == NO:
+        return "the printer has no paper"
+    if status.cover_closed == NO:
+        return "the printer's cover is open"
+    if status.error == YES:
+        return "the printer reports an error"
+    return "the printer is offline" if status.online == NO else ""
+
+
+def _flag(bits: int, answer: "int | None") -> str:
     if answer is None:
         return UNKNOWN
-    return NO if answer & bits else YES
+    return YES if answer & bits else NO
+
+
+def _not(flag: str) -> str:
+    return {YES: NO, NO: YES}.get(flag, UNKNOWN)

@@ -1,47 +1,25 @@
 """Documents to ESC/POS bytes: python-escpos behind our own checks.
 
-python-escpos knows the printers; what it lets through is not for fields that others wrote
-(lessons.md).  So every field is cleaned before it, each letter's code page is chosen here (its own
-choice takes ISO 8859-7 for "€" and GB18030 for a whole text with one Chinese letter), and the bytes
-are searched after it for real-time commands, which a printer obeys even within pictures.
+python-escpos knows the commands and draws pictures; what it lets through is not for fields that
+others wrote (lessons.md).  So every field is cleaned before it, each letter's code page is chosen
+here (its own choice takes ISO 8859-7 for "€" and GB18030 for a whole text with one Chinese letter),
+and the bytes are searched after it for real-time commands, which a printer obeys even within
+pictures.  Only its table of commands is loaded here: the whole of it would keep 11 MiB for ever, so
+what has to be drawn is drawn by a process that lives as long as the picture takes.
 """
 
-import io
-
-from tilld_hal.document import REPLACEMENT, checked
+from tilld_hal import code128
+from tilld_hal.document import REPLACEMENT, cells, checked
 from tilld_hal.errors import Refused
+from tilld_hal.printer_profiles import DEFAULT, DOTS, NATIVE, PROFILES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeAlias
 
-    from escpos.printer import Dummy
-    from PIL.Image import Image
+    from tilld_hal.drawing_linux import Wanted
 
-COLUMNS = (32, 42, 48)
-QR_WAYS = ("native", "drawn")
-
-_DOTS = {32: 384, 42: 512, 48: 576}  # font A is 12 dots wide; 42 columns leave 8 dots over
-
-# Tried in this order; only pages whose upper half every maker fills alike.
-_CODE_PAGES = (
-    "CP437",
-    "CP858",
-    "CP1252",
-    "CP850",
-    "CP852",
-    "CP866",
-    "CP737",
-    "CP857",
-    "CP1250",
-    "CP1251",
-    "CP1253",
-    "CP1254",
-    "CP1257",
-)
-
-_IMAGE_ROWS_MAX = 960
-_IMAGE_DOTS_MAX = 4_000_000  # of the picture as sent: 16 KiB of PNG can claim far more
+    Part: TypeAlias = bytes | Wanted
 
 _BARCODE_ROWS = 80
 _BARCODE_QUIET_MODULES = 20
@@ -52,9 +30,13 @@ _BARCODE_WIDTHS = (3, 2)
 _QR_CAPACITY = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331, 362, 412, 450, 504, 560)
 _QR_QUIET_MODULES = 8
 _QR_DOTS = (3, 6)  # smallest and largest module
+_QUIET_LINE = b"\x1bd\x01"  # above and below a QR: what else is printed there spoils it
 
 MARK = b"\x1dr\x01"  # GS r 1: answered when the printer gets there
 _NO_AUTOMATIC_STATUS = b"\x1da\x00"  # its bytes would look like answers to marks
+_CHINESE_ON = b"\x1c&"
+_CHINESE_OFF = b"\x1c."
+_CHINESE = "gb18030"
 MARKS = 3
 """In every job that is to be confirmed: before the last block that prints, after it, at the end."""
 
@@ -62,151 +44,192 @@ _PRINTING = ("text", "barcode", "qr", "image")
 
 _DLE = 0x10
 _REAL_TIME = (0x04, 0x05, 0x14)  # DLE EOT, DLE ENQ, DLE DC4 (drawer, power off, clear)
-_RASTER = b"\x1dv0"
 
 
 class EscposRenderer:
-    """Renders for one printer: its width, its profile, its way with QR codes."""
+    """Renders for one printer: its profile, its width, its way with QR codes, its font."""
 
     def __init__(
-        self, columns: int, qr: str, profile: str, double_byte: bool, marks: bool = False
+        self,
+        profile: str = DEFAULT,
+        columns: int = 0,
+        qr: str = "profile",
+        font: str = "",
+        marks: bool = False,
     ) -> None:
-        """``marks``: each document carries ``MARKS`` questions that the printer answers in turn."""
-        self.columns = columns
+        """``font`` is the path of a font that draws the letters the printer lacks; "": they become
+        "?".  ``marks``: each document carries ``MARKS`` questions that the printer answers."""
+        self._profile = PROFILES[profile]
+        self.columns = columns or self._profile.columns
+        self._dots = DOTS[self.columns]
+        self._qr_way = self._profile.qr if qr == "profile" else qr
+        self._font = font
         self._marks = marks
-        self._dots = _DOTS[columns]
-        self._native_qr = qr == "native"
-        self._profile = profile
-        self._double_byte = double_byte
+        self._kept: "dict[Wanted, bytes]" = {}
 
     def warm(self) -> None:
-        """Imports python-escpos (230 ms) and finds the profile.  Raises ``Refused``."""
-        self._printer()
+        """Loads the commands, and tries the font.  Raises ``Refused``."""
+        __import__("escpos.constants")
+        if self._font:
+            self._drawn([("line", "A", False, 1)])
 
     def render(self, document: "list[dict[str, Any]]") -> bytes:
         """See ``tilld_hal.printer.Printer``."""
+        from escpos.constants import HW_INIT
+
         blocks = checked(document)
-        printer = self._printer()
-        printer.hw("INIT")
-        if self._double_byte:
-            printer._raw(b"\x1c.")  # FS . : single bytes, not pairs of Chinese text
+        parts: "list[Part]" = [HW_INIT]
+        if self._profile.chinese:
+            parts.append(_CHINESE_OFF)
         if self._marks:
-            printer._raw(_NO_AUTOMATIC_STATUS)
+            parts.append(_NO_AUTOMATIC_STATUS)
         last = _last_printing(blocks)
         for at, block in enumerate(blocks):
             if at == last:
-                self._mark(printer)
-            self._block(printer, block)
+                parts += self._mark()
+            parts += self._block(block)
             if at == last:
-                self._mark(printer)
-        self._mark(printer)
-        data = bytes(printer.output)
+                parts += self._mark()
+        parts += self._mark()
+        drawn = self._drawn([part for part in parts if not isinstance(part, bytes)])
+        data = b"".join([part if isinstance(part, bytes) else drawn[part] for part in parts])
         if _real_time(data):
             raise Refused("the document would hold a real-time command")
         return data
 
-    def _printer(self) -> "Dummy":
-        import shutil
+    def _drawn(self, wanted: "list[Wanted]") -> "dict[Wanted, bytes]":
+        """Each picture as the bytes that print it; a picture of a till or a shop is kept, because
+        the next receipt has it too."""
+        kept = dict(self._kept)
+        missing = [want for want in wanted if want not in kept]
+        if not missing:
+            return kept
+        from tilld_hal.drawing_linux import KEPT_BYTES_MAX, draw
 
-        from escpos import capabilities
+        drawn: "dict[Wanted, bytes]" = {}
+        for at, data in enumerate(draw(missing, self._dots, self._font)):
+            drawn[missing[at]] = data
+            if missing[at][0] == "image":
+                self._kept[missing[at]] = data
+        while sum([len(data) for data in self._kept.values()]) > KEPT_BYTES_MAX:
+            del self._kept[next(iter(self._kept))]
+        drawn.update(kept)
+        return drawn
 
-        # It leaves a folder in /tmp behind at each import, with a copy that nobody reads.
-        shutil.rmtree(capabilities.pickle_dir, ignore_errors=True)
-        from escpos.printer import Dummy
+    def _mark(self) -> "list[Part]":
+        return [MARK] if self._marks else []
 
-        if self._profile not in capabilities.CAPABILITIES["profiles"]:
-            known = ", ".join(sorted(capabilities.CAPABILITIES["profiles"]))
-            raise Refused(f"no printer profile {self._profile!r}; there are: {known}")
-        printer = Dummy(profile=self._profile)
-        media = {"width": {"pixels": self._dots, "mm": "Unknown"}, "dpi": "Unknown"}
-        data = dict(printer.profile.profile_data)
-        data["media"] = media
-        printer.profile.profile_data = data
-        return printer
-
-    def _mark(self, printer: "Dummy") -> None:
-        if self._marks:
-            printer._raw(MARK)
-
-    def _block(self, printer: "Dummy", block: "dict[str, Any]") -> None:
+    def _block(self, block: "dict[str, Any]") -> "list[Part]":
         kind = block["type"]
         if kind == "text":
-            self._text(printer, block)
-        elif kind == "barcode":
-            self._barcode(printer, block["data"])
-        elif kind == "qr":
-            self._qr(printer, block["data"])
-        elif kind == "image":
-            self._picture(printer, lambda drawn: drawn.image(self._image(block["png"])))
-        elif kind == "feed":
-            printer.print_and_feed(block["lines"])
-        else:
-            printer.cut()
+            return self._text(block)
+        if kind == "barcode":
+            return self._barcode(block["data"])
+        if kind == "qr":
+            return self._qr(block["data"])
+        if kind == "image":
+            return _centred([("image", block["png"])])
+        if kind == "feed":
+            return [bytes((0x1B, 0x64, block["lines"]))]
+        return [self._profile.cut]
 
-    def _text(self, printer: "Dummy", block: "dict[str, Any]") -> None:
-        size = block["size"]
-        printer.set(
-            align=block["align"], bold=block["bold"], custom_size=True, width=size, height=size
-        )
-        for page, run in _runs(printer, block["text"] + "\n"):
-            printer.charcode(page)
-            printer.text(run)
+    # Letters.
 
-    def _barcode(self, printer: "Dummy", data: str) -> None:
+    def _text(self, block: "dict[str, Any]") -> "list[Part]":
+        from escpos.constants import TXT_SIZE, TXT_STYLE
+
+        size, bold = block["size"], block["bold"]
+        style = TXT_STYLE["width"][size] | TXT_STYLE["height"][size]
+        parts: "list[Part]" = [
+            TXT_STYLE["align"][block["align"]]
+            + TXT_STYLE["bold"][bold]
+            + TXT_SIZE
+            + bytes((style,))
+        ]
+        for line in block["text"].split("\n"):
+            whole = [page for page, _ in self._profile.pages if _holds(page, line)]
+            if not whole and self._font and any([not self._page_of(char) for char in line]):
+                parts.append(("line", line, bold, size))
+            elif whole:
+                parts.append(self._switch_to(whole[0]) + (line + "\n").encode(whole[0]))
+            else:
+                parts.append(self._line(line))
+        return parts
+
+    def _switch_to(self, page: str) -> bytes:
+        from escpos.constants import CODEPAGE_CHANGE
+
+        change: bytes = CODEPAGE_CHANGE + bytes((dict(self._profile.pages)[page],))
+        return change
+
+    def _line(self, line: str) -> bytes:
+        """The line in runs of one code page each; a letter that no page has becomes "?"."""
+        data, page = b"", ""
+        for char in line + "\n":
+            fitting = self._page_of(char, page)
+            if not fitting:
+                fitting = self._page_of(REPLACEMENT, page)
+                char = REPLACEMENT * cells(char)  # as wide as what it stands for
+            if fitting != page:
+                if page == _CHINESE:
+                    data += _CHINESE_OFF
+                if fitting == _CHINESE:
+                    data += _CHINESE_ON
+                else:
+                    data += self._switch_to(fitting)
+                page = fitting
+            data += char.encode(page)
+        return data
+
+    def _page_of(self, char: str, preferred: str = "") -> str:
+        """The first code page that has the letter, the preferred one before all; "" when none."""
+        pages = [page for page, _ in self._profile.pages]
+        if preferred and preferred != _CHINESE:
+            pages.insert(0, preferred)
+        for page in pages:
+            if _holds(page, char):
+                return page
+        return _CHINESE if self._profile.chinese and _is_pair(char) else ""
+
+    # Codes.
+
+    def _barcode(self, data: str) -> "list[Part]":
         for width in _BARCODE_WIDTHS:
             for symbols, encoded in _code128(data):
                 modules = 11 * symbols + 13 + _BARCODE_QUIET_MODULES
                 if modules * width <= self._dots and not _real_time(encoded):
-                    # python-escpos's barcode() writes to stdout and knows no code set but B.
-                    printer.set(align="center")
-                    printer._raw(bytes((0x1D, 0x68, _BARCODE_ROWS, 0x1D, 0x77, width)))
-                    printer._raw(b"\x1dH\x00\x1dk\x49" + bytes((len(encoded),)) + encoded)
-                    printer.set(align="left")
-                    return
-        self._qr(printer, data)
+                    return self._bars(encoded, width)
+        return self._qr(data)
 
-    def _qr(self, printer: "Dummy", data: str) -> None:
-        from escpos.constants import QR_ECLEVEL_M
+    def _bars(self, encoded: bytes, width: int) -> "list[Part]":
+        if self._profile.code128 != NATIVE:
+            return _centred([_drawn_bars(encoded, width)])
+        from escpos.constants import BARCODE_HEIGHT, BARCODE_TXT_OFF, BARCODE_TYPES, BARCODE_WIDTH
 
+        head = BARCODE_HEIGHT + bytes((_BARCODE_ROWS,)) + BARCODE_WIDTH + bytes((width,))
+        kind: bytes = BARCODE_TYPES["B"]["CODE128"]
+        return _centred([head + BARCODE_TXT_OFF + kind + bytes((len(encoded),)) + encoded])
+
+    def _qr(self, data: str) -> "list[Part]":
         room = len(data.encode())
-        version = next((v for v, holds in enumerate(_QR_CAPACITY, 1) if room <= holds), None)
+        fitting = [v for v, holds in enumerate(_QR_CAPACITY, 1) if room <= holds]
         smallest, largest = _QR_DOTS
         dots = 0
-        if version is not None:
-            dots = min(largest, self._dots // (17 + 4 * version + _QR_QUIET_MODULES))
+        if fitting:
+            dots = min(largest, self._dots // (17 + 4 * fitting[0] + _QR_QUIET_MODULES))
         if dots < smallest:
-            raise Refused(f"a qr of {room} bytes is too wide for this paper")
-        if self._native_qr:
-            printer.set(align="center")
-            printer.qr(data, ec=QR_ECLEVEL_M, size=dots, native=True)
-            printer.set(align="left")
-        else:
-            self._picture(printer, lambda drawn: drawn.qr(data, ec=QR_ECLEVEL_M, size=dots))
+            raise Refused("a qr of " + str(room) + " bytes is too wide for this paper")
+        code: Part = ("qr", data, dots)
+        if self._qr_way == NATIVE:
+            code = _native_qr(data.encode(), dots)
+        return _centred([_QUIET_LINE, code, _QUIET_LINE])
 
-    def _picture(self, printer: "Dummy", draw: "Any") -> None:
-        drawn = self._printer()
-        draw(drawn)
-        head, raster, body = bytes(drawn.output).partition(_RASTER)
-        printer.set(align="center")
-        printer._raw(head + raster + body[:5] + _disarmed(body[5:]))
-        printer.set(align="left")
 
-    def _image(self, png: bytes) -> "Image":
-        from PIL import Image
+def _centred(parts: "list[Part]") -> "list[Part]":
+    from escpos.constants import TXT_STYLE
 
-        try:
-            opened = Image.open(io.BytesIO(png), formats=("PNG",))
-            if opened.width * opened.height > _IMAGE_DOTS_MAX:
-                raise Refused(f"an image of {opened.width} x {opened.height} dots is too large")
-            image = opened.convert("RGBA")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise Refused("png is no PNG picture") from error
-        if image.width > self._dots:
-            rows = max(1, image.height * self._dots // image.width)
-            image = image.resize((self._dots, rows))
-        if image.height > _IMAGE_ROWS_MAX:
-            raise Refused(f"an image of {image.height} rows is too long")
-        return image
+    first: "list[Part]" = [TXT_STYLE["align"]["center"]]
+    return first + parts + [TXT_STYLE["align"]["left"]]
 
 
 def _last_printing(blocks: "list[dict[str, Any]]") -> int:
@@ -214,24 +237,46 @@ def _last_printing(blocks: "list[dict[str, Any]]") -> int:
     return printing[-1] if printing else len(blocks) - 1
 
 
-def _runs(printer: "Dummy", text: str) -> "list[tuple[str, str]]":
-    """The text in runs of one code page each; a letter that no page has becomes "?"."""
-    encoder = printer.magic.encoder
-    pages = [page for page in _CODE_PAGES if page in encoder.codepages]
-    runs: "list[tuple[str, str]]" = []
-    page = pages[0]
-    for char in text:
-        if not encoder.can_encode(page, char):
-            fitting = [other for other in pages if encoder.can_encode(other, char)]
-            if fitting:
-                page = fitting[0]
-            else:
-                char = REPLACEMENT
-        if runs and runs[-1][0] == page:
-            runs[-1] = (page, runs[-1][1] + char)
-        else:
-            runs.append((page, char))
-    return runs
+def _holds(page: str, text: str) -> bool:
+    try:
+        text.encode(page)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_pair(char: str) -> bool:
+    """Of GB18030 the two-byte letters: the four-byte ones are in no printer's memory."""
+    return _holds(_CHINESE, char) and len(char.encode(_CHINESE)) == 2
+
+
+def _native_qr(data: bytes, dots: int) -> bytes:
+    """GS ( k, functions 165 (model 2), 167 (dots of a module), 169 (level M), 180 and 181."""
+    from escpos.constants import GS, QR_ECLEVEL_M, QR_MODEL_2
+
+    functions = (
+        bytes((0x41, 0x30 + QR_MODEL_2, 0)),
+        bytes((0x43, dots)),
+        bytes((0x45, 0x30 + QR_ECLEVEL_M)),
+        b"P0" + data,
+        b"Q0",
+    )
+    made = b""
+    for function in functions:
+        room = len(function) + 1
+        made += GS + b"(k" + bytes((room % 256, room // 256)) + b"1" + function
+    return made
+
+
+def _drawn_bars(encoded: bytes, width: int) -> bytes:
+    """The bars as a raster picture, for printers that know no CODE128."""
+    dots, black = "", True
+    for modules in code128.widths(encoded) or []:
+        dots += ("1" if black else "0") * (modules * width)
+        black = not black
+    dots += "0" * (-len(dots) % 8)
+    row = int(dots, 2).to_bytes(len(dots) // 8, "big")
+    return disarmed(bytes((len(row), 0, _BARCODE_ROWS, 0)), row * _BARCODE_ROWS)
 
 
 def _code128(data: str) -> "list[tuple[int, bytes]]":
@@ -239,7 +284,7 @@ def _code128(data: str) -> "list[tuple[int, bytes]]":
     ways = [(len(data) + 2, b"{B" + data.replace("{", "{{").encode())]
     if data.isdigit() and len(data) >= 4:
         first, pairs = data[: len(data) % 2], data[len(data) % 2 :]
-        values = bytes(int(pairs[at : at + 2]) for at in range(0, len(pairs), 2))
+        values = bytes([int(pairs[at : at + 2]) for at in range(0, len(pairs), 2)])
         if first:
             ways.append((len(values) + 4, b"{B" + first.encode() + b"{C" + values))
         else:
@@ -248,11 +293,14 @@ def _code128(data: str) -> "list[tuple[int, bytes]]":
 
 
 def _real_time(data: bytes) -> bool:
-    return any(bytes((_DLE, second)) in data for second in _REAL_TIME)
+    return any([bytes((_DLE, second)) in data for second in _REAL_TIME])
 
 
-def _disarmed(raster: bytes) -> bytes:
-    """The picture with one more dot wherever its dots would spell a real-time command."""
+def disarmed(size: bytes, raster: bytes) -> bytes:
+    """GS v 0 with one more dot wherever the picture's dots would spell a real-time command.
+
+    ``size`` is what the command says of the width and the height, two bytes each.
+    """
     for second in _REAL_TIME:
         raster = raster.replace(bytes((_DLE, second)), bytes((_DLE | 0x20, second)))
-    return raster
+    return b"\x1dv0\x00" + size + raster

@@ -6,6 +6,7 @@ Only reading: dumps of the tables, and a socket that turns readable when one of 
 import errno
 import socket
 import struct
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +18,18 @@ _ROUTE = struct.Struct("=BBBBBBBBI")  # family, dst_len, src_len, tos, table, pr
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _NUMBER = struct.Struct("=I")
 
+_ADDRESS = struct.Struct("=BBBBI")  # family, prefix_len, flags, scope, index
+
 _ERROR, _DONE, _NEW_LINK, _GET_LINK, _NEW_ROUTE, _GET_ROUTE = 2, 3, 16, 18, 24, 26
+_NEW_ADDRESS, _GET_ADDRESS = 20, 22
 _REQUEST_DUMP = 0x301
 # RTMGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 
 _UP, _LOOPBACK, _LOWER_UP = 0x1, 0x8, 0x10000
-_NAME, _OUT_INTERFACE, _MULTIPATH = 3, 4, 9
+_NAME, _CARRIER_CHANGES = 3, 35  # of a link
+_OUT_INTERFACE, _ROUTER, _MULTIPATH = 4, 5, 9  # of a route
+_ITS_ADDRESS, _LOCAL = 1, 2  # of an address
 _UNICAST = 1
 _DEAD_OR_DOWN = 0x1 | 0x10
 _NEXT_HOP = struct.Struct("=HBBi")  # length, flags, hops, interface
@@ -61,20 +67,30 @@ def read_away(watching: socket.socket) -> None:
                 raise
 
 
-def links_with_carrier() -> "dict[int, str]":
-    """Index and name of each interface that is up and has carrier, loopback left out."""
-    links = {}
+class Link(NamedTuple):
+    """An interface that is up and has carrier.  ``turns``: how often its carrier came or went."""
+
+    number: int
+    name: str
+    turns: int
+
+
+def links_with_carrier() -> "list[Link]":
+    """Each interface that is up and has carrier, loopback left out."""
+    links = []
     for body in _dump(_GET_LINK, _NEW_LINK):
         _, _, _, index, flags, _ = _LINK.unpack_from(body)
         if flags & _UP and flags & _LOWER_UP and not flags & _LOOPBACK:
-            name = dict(_attributes(body, _LINK.size)).get(_NAME, b"")
-            links[index] = name.rstrip(b"\0").decode("ascii", "replace")
+            attributes = dict(_attributes(body, _LINK.size))
+            name = attributes.get(_NAME, b"").rstrip(b"\0").decode("ascii", "replace")
+            turns = _NUMBER.unpack(attributes.get(_CARRIER_CHANGES, bytes(4)))[0]
+            links.append(Link(index, name, turns))
     return links
 
 
-def default_route_interfaces() -> "set[int]":
-    """The interfaces over which a default route leaves, dead ones left out."""
-    interfaces = set()
+def default_routes() -> "set[tuple[int, bytes]]":
+    """Interface and router (b"": none named) of each default route, dead ones left out."""
+    routes = set()
     for body in _dump(_GET_ROUTE, _NEW_ROUTE):
         route = _ROUTE.unpack_from(body)
         dst_len, kind, flags = route[1], route[7], route[8]
@@ -82,9 +98,23 @@ def default_route_interfaces() -> "set[int]":
             continue
         attributes = dict(_attributes(body, _ROUTE.size))
         if _OUT_INTERFACE in attributes:
-            interfaces.add(_NUMBER.unpack(attributes[_OUT_INTERFACE])[0])
-        interfaces.update(_next_hops(attributes.get(_MULTIPATH, b"")))
-    return interfaces
+            interface = _NUMBER.unpack(attributes[_OUT_INTERFACE])[0]
+            routes.add((interface, attributes.get(_ROUTER, b"")))
+        routes.update((hop, b"") for hop in _next_hops(attributes.get(_MULTIPATH, b"")))
+    return routes
+
+
+def addresses() -> "set[tuple[int, bytes]]":
+    """Interface and address of every family, 4 or 16 bytes."""
+    found = set()
+    for body in _dump(_GET_ADDRESS, _NEW_ADDRESS):
+        index = _ADDRESS.unpack_from(body)[4]
+        attributes = dict(_attributes(body, _ADDRESS.size))
+        # On a point-to-point link the first is the other end's.
+        address = attributes.get(_LOCAL) or attributes.get(_ITS_ADDRESS, b"")
+        if address:
+            found.add((index, address))
+    return found
 
 
 def _opened(groups: int) -> socket.socket:

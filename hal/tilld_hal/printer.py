@@ -63,14 +63,28 @@ FAILED = "failed"
 
 
 class PrinterStatus(Record):
-    """Three answers, each "yes", "no" or "unknown"."""
+    """Five answers, each "yes", "no" or "unknown".
 
-    FIELDS = ("online", "paper", "cover_closed")
+    ``paper``: there is some.  ``paper_near_end``: the roll will end soon; a printer without that
+    sensor says "no" as long as there is paper.  ``error``: by its own word something is wrong
+    inside it (a jammed cutter, a head too hot).
+    """
 
-    def __init__(self, online: str, paper: str, cover_closed: str) -> None:
+    FIELDS = ("online", "paper", "cover_closed", "paper_near_end", "error")
+
+    def __init__(
+        self,
+        online: str = UNKNOWN,
+        paper: str = UNKNOWN,
+        cover_closed: str = UNKNOWN,
+        paper_near_end: str = UNKNOWN,
+        error: str = UNKNOWN,
+    ) -> None:
         self.online = online
         self.paper = paper
         self.cover_closed = cover_closed
+        self.paper_near_end = paper_near_end
+        self.error = error
 
 
 class Fate(Record):
@@ -78,10 +92,12 @@ class Fate(Record):
 
     "done": the printer said so after the last line.  "failed": certainly no complete print came,
     and none will come by itself.  "unknown": look at the paper; never reprinted silently.
+    ``began`` is false when not one byte of the job left.
     """
 
-    FIELDS = ("state", "reason")
+    FIELDS = ("state", "reason", "began")
 
-    def __init__(self, state: str, reason: str = "") -> None:
+    def __init__(self, state: str, reason: str = "", began: bool = True) -> None:
         self.state = state
         self.reason = reason
+        self.began = began

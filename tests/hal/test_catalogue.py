@@ -16,7 +16,7 @@ PORT = "/nowhere/ttyS0"
 def test_an_unknown_driver_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(UnknownDriver) as caught:
         catalogue.open_driver("scanner", "linux-telepathy", {})
-    assert "dummy, linux-serial" in str(caught.value)
+    assert "dummy, linux-hid, linux-serial, simulated" in str(caught.value)
 
 
 def test_an_unknown_kind_is_refused() -> None:
@@ -34,10 +34,10 @@ def test_an_unknown_kind_is_refused() -> None:
         ({"port": PORT, "baudrate": "9600"}, "baudrate", "must be a whole number"),
         ({"port": PORT, "baudrate": True}, "baudrate", "must be a whole number"),
         ({"port": PORT, "baudrate": 9601}, "baudrate", "must be one of"),
-        ({"port": PORT, "columns": 40}, "columns", "must be one of 32, 42, 48"),
+        ({"port": PORT, "columns": 40}, "columns", "must be one of 0, 32, 42, 48"),
         ({"port": PORT, "job_timeout_s": 0}, "job_timeout_s", "from 1 to 600"),
         ({"port": PORT, "status": 1}, "status", "must be true or false"),
-        ({"port": PORT, "qr": "painted"}, "qr", "must be one of 'native', 'drawn'"),
+        ({"port": PORT, "qr": "painted"}, "qr", "must be one of 'profile', 'native'"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(
@@ -51,6 +51,24 @@ def test_a_wrong_setting_is_refused_by_name(
 
 def test_settings_are_checked_without_opening_anything() -> None:
     catalogue.check_settings("printer", "linux-serial", {"port": PORT, "columns": 32})
+
+
+@pytest.mark.parametrize(
+    ("driver", "settings", "key", "words"),
+    [
+        ("linux-hid", {}, "device", "must be set"),
+        ("linux-hid", {"device": PORT, "layout": "gb"}, "layout", "one of 'us', 'de', 'fr'"),
+        ("linux-hid", {"device": PORT, "gap_ms": 5001}, "gap_ms", "from 0 to 5000"),
+        ("simulated", {}, "folder", "must be set"),
+    ],
+)
+def test_a_wrong_setting_of_a_scanner_is_refused_by_name(
+    driver: str, settings: dict[str, object], key: str, words: str
+) -> None:
+    with pytest.raises(BadSetting) as caught:
+        catalogue.check_settings("scanner", driver, settings)
+    assert caught.value.key == key
+    assert words in caught.value.reason
 
 
 def test_the_effective_settings_hold_the_defaults() -> None:

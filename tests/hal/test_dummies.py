@@ -14,12 +14,12 @@ from tilld_hal.drivers.network_dummy import DummyNetwork
 from tilld_hal.drivers.network_linux import LinuxNetwork
 from tilld_hal.drivers.printer_dummy import DummyPrinter
 from tilld_hal.drivers.scanner_dummy import DummyScanner
-from tilld_hal.drivers.scanner_linux_serial import SerialScanner
 from tilld_hal.errors import Gone
 from tilld_hal.escpos_printer import EscposPrinter
-from tilld_hal.network import NetworkState
+from tilld_hal.network import GATEWAYS_MAX, Announcement, NetworkState, Sighting
 from tilld_hal.printer import DONE, FAILED, UNKNOWN, Fate, PrinterStatus
 from tilld_hal.scanner import Scan
+from tilld_hal.scanner_line_linux import LineScanner
 from tilld_testkit.paper import Paper
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def network(**settings: object) -> DummyNetwork:
 
 
 def test_every_device_keeps_to_its_interface_and_may_be_closed_twice() -> None:
-    scanners: list[type[Scanner]] = [DummyScanner, SerialScanner]
+    scanners: list[type[Scanner]] = [DummyScanner, LineScanner]
     printers: list[type[Printer]] = [DummyPrinter, EscposPrinter]
     networks: list[type[Network]] = [DummyNetwork, LinuxNetwork]
     clocks: list[type[Clock]] = [DummyClock, LinuxClock]
@@ -114,7 +114,7 @@ def test_a_drained_scanner_has_forgotten_what_came_before() -> None:
 
 def test_the_printer_keeps_what_a_real_one_would_have_printed() -> None:
     device = printer(columns=32)
-    assert device.status() == PrinterStatus("yes", "yes", "yes")
+    assert device.status() == PrinterStatus("yes", "yes", "yes", "no", "no")
     assert device.send(device.render(RECEIPT)) == Fate(DONE)
     paper = Paper(32)
     paper.feed(device.printed[0])
@@ -125,13 +125,13 @@ def test_the_printer_keeps_what_a_real_one_would_have_printed() -> None:
 @pytest.mark.parametrize(
     ("faults", "status", "state", "prints"),
     [
-        ({"paper_out": True}, PrinterStatus("no", "no", "yes"), FAILED, False),
-        ({"cover_open": True}, PrinterStatus("no", "yes", "no"), FAILED, False),
-        ({"no_status": True}, PrinterStatus("unknown", "unknown", "unknown"), UNKNOWN, True),
-        ({"swallow": True}, PrinterStatus("unknown", "unknown", "unknown"), UNKNOWN, False),
+        ({"paper_out": True}, PrinterStatus("no", "no", "yes", "yes", "no"), FAILED, False),
+        ({"cover_open": True}, PrinterStatus("no", "yes", "no", "no", "no"), FAILED, False),
+        ({"no_status": True}, PrinterStatus(), UNKNOWN, True),
+        ({"swallow": True}, PrinterStatus(), UNKNOWN, False),
         (
             {"paper_out": True, "no_status": True},
-            PrinterStatus("unknown", "unknown", "unknown"),
+            PrinterStatus(),
             UNKNOWN,
             False,
         ),
@@ -165,6 +165,37 @@ def test_the_network_tells_each_scripted_change_once() -> None:
     assert device.watch(PATIENCE_S) == NetworkState("yes", "no")
     assert device.watch(PATIENCE_S) == NetworkState("yes", "yes")
     assert device.watch(0) is None
+
+
+def test_a_gateway_that_is_seen_is_told_each_time_and_the_oldest_makes_room() -> None:
+    device = network()
+    shop = Sighting("Shop", "shop.local", 8443, "gw1", ("forward",), "/v1")
+    device.see(shop)
+    device.see(shop)
+    assert device.watch(0) == NetworkState("yes", "yes", gateways=(shop,), heard=1)
+    assert device.watch(0) == NetworkState("yes", "yes", gateways=(shop,), heard=2)
+    for number in range(GATEWAYS_MAX):
+        device.see(Sighting(f"G{number}", "g.local", 1, "g", (), ""))
+    gateways = device.state().gateways
+    assert len(gateways) == GATEWAYS_MAX
+    assert shop not in gateways
+
+
+def test_a_replug_and_a_broken_discovery_are_told_and_a_link_keeps_what_was_seen() -> None:
+    device = network()
+    shop = Sighting("Shop", "shop.local", 8443, "gw1", ("forward",), "/v1")
+    device.see(shop)
+    device.replug()
+    device.change("yes", "no")
+    assert device.state() == NetworkState("yes", "no", changes=1, gateways=(shop,), heard=1)
+    device.break_discovery("no multicast")
+    assert (device.state().gateways, device.state().trouble) == ((), "no multicast")
+
+
+def test_the_network_keeps_what_the_device_says_of_itself() -> None:
+    device = network()
+    device.announce(Announcement("id", "7", "0.1.0", 2, 0))
+    assert device.announced == Announcement("id", "7", "0.1.0", 2, 0)
 
 
 def test_a_watch_ends_by_wake_and_by_close() -> None:

@@ -83,3 +83,42 @@ def test_unknown_commands_are_told() -> None:
     paper.feed(b"\x1bZ\x1dZ\x07ok\n")
     assert paper.unknown == [b"\x1bZ", b"\x1dZ", b"\x07"]
     assert paper.lines == ["ok"]
+
+
+def test_a_chinese_letter_takes_two_bytes_and_two_cells_in_its_mode_alone() -> None:
+    paper = Paper(32, chinese=True)
+    paper.feed(
+        "付a".encode("gb18030") + b"\n\x1c.\x1bt\x10\xe9\n\x1c&" + "款".encode("gb18030") + b"\n"
+    )
+    assert paper.lines == ["付a", "é", "款"]
+    paper.feed(b"\x1ba\x02" + "付款".encode("gb18030") + b"\n\xff\x20\n")
+    assert paper.placed[3] == " " * 28 + "付款"
+    assert paper.unknown == [b"\xff\x20"]
+
+
+def test_a_printer_without_chinese_letters_knows_no_chinese_mode() -> None:
+    paper = Paper(32)
+    paper.feed(b"\x1c&\x82\n")
+    assert (paper.unknown, paper.lines) == ([b"\x1c&"], ["é"])
+
+
+def test_a_rule_has_no_gaps() -> None:
+    paper = Paper(32)
+    paper.feed(b"\xc4" * 32 + b"\n")
+    dots = paper.image()
+    assert all(dots.getpixel((x, 11)) == 0 for x in range(paper.width))
+
+
+def test_paper_that_ends_soon_is_told_by_questions_and_marks() -> None:
+    paper = Paper()
+    paper.paper_low = True
+    assert paper.feed(b"\x10\x04\x04\x1dr\x01") == b"\x1e\x03"
+
+
+def test_paper_without_a_cut_is_torn_off_by_hand() -> None:
+    paper = Paper(32)
+    paper.feed(b"first\n\x1bd\x02")
+    paper.tear_off()
+    paper.feed(b"second\n\x1bd\x02")
+    paper.tear_off()
+    assert [paper.slip_lines(number)[0] for number in (0, 1)] == ["first", "second"]

@@ -14,8 +14,8 @@ from tilld_hal.printer import DONE, FAILED, UNKNOWN, Fate, PrinterStatus
 from tilld_testkit.paper import Paper, PrinterOnLine
 from tilld_testkit.serial_line import SerialDevice, babbling
 
-ALL_WELL = PrinterStatus("yes", "yes", "yes")
-MUTE = PrinterStatus("unknown", "unknown", "unknown")
+ALL_WELL = PrinterStatus("yes", "yes", "yes", "no", "no")
+MUTE = PrinterStatus()
 RECEIPT: list[dict[str, Any]] = [
     {"type": "text", "text": "first line"},
     {"type": "text", "text": "12,50 €", "bold": True},
@@ -79,9 +79,9 @@ def test_the_status_is_asked_anew_each_time(bench: Bench) -> None:
     printer = bench.printer()
     assert printer.status() == ALL_WELL
     bench.paper.paper_out = True
-    assert printer.status() == PrinterStatus("no", "no", "yes")
+    assert printer.status() == PrinterStatus("no", "no", "yes", "yes", "no")
     bench.paper.paper_out, bench.paper.cover_open = False, True
-    assert printer.status() == PrinterStatus("no", "yes", "no")
+    assert printer.status() == PrinterStatus("no", "yes", "no", "no", "no")
     bench.paper.cover_open = False
     assert printer.status() == ALL_WELL
     bench.paper.swallow = True
@@ -232,7 +232,7 @@ def test_a_cable_pulled_within_a_job_makes_the_fate_unknown(bench: Bench) -> Non
     printer = bench.printer(unplug_after_bytes=40)
     fate = printer.send(printer.render(RECEIPT))
     assert fate.state == UNKNOWN
-    assert "unplugged" in fate.reason
+    assert "lost" in fate.reason
     with pytest.raises(Gone):
         printer.status()
 

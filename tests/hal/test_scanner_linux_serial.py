@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tilld_hal import catalogue
-from tilld_hal.drivers.scanner_linux_serial import SerialScanner
 from tilld_hal.errors import Busy, Gone, Refused
 from tilld_hal.scanner import Scan
+from tilld_hal.scanner_line_linux import LineScanner
 from tilld_testkit.descriptors import exhausted
 from tilld_testkit.serial_line import SerialDevice, babbling
 
@@ -24,15 +24,15 @@ def device(tmp_path: pathlib.Path) -> Iterator[SerialDevice]:
     device.close()
 
 
-def opened(device: SerialDevice, **settings: object) -> SerialScanner:
-    scanner: SerialScanner = catalogue.open_driver(
+def opened(device: SerialDevice, **settings: object) -> LineScanner:
+    scanner: LineScanner = catalogue.open_driver(
         "scanner", "linux-serial", {"port": device.port, **settings}
     )
     return scanner
 
 
 @pytest.fixture
-def scanner(device: SerialDevice) -> Iterator[SerialScanner]:
+def scanner(device: SerialDevice) -> Iterator[LineScanner]:
     scanner = opened(device)
     yield scanner
     scanner.close()
@@ -41,7 +41,7 @@ def scanner(device: SerialDevice) -> Iterator[SerialScanner]:
 class Reading:
     """A read under way in a thread."""
 
-    def __init__(self, scanner: SerialScanner, timeout_s: float | None = PATIENCE_S) -> None:
+    def __init__(self, scanner: LineScanner, timeout_s: float | None = PATIENCE_S) -> None:
         self._timeout_s = timeout_s
         self.result: Scan | None = None
         self.error: Exception | None = None
@@ -60,13 +60,13 @@ class Reading:
         assert not self._thread.is_alive()
 
 
-def test_a_code_is_read_with_its_symbology(device: SerialDevice, scanner: SerialScanner) -> None:
+def test_a_code_is_read_with_its_symbology(device: SerialDevice, scanner: LineScanner) -> None:
     device.send(b"]Q1281234567890123456\r\n")
     assert scanner.read(PATIENCE_S) == Scan("281234567890123456", "qr")
     assert scanner.read(0) is None
 
 
-def test_a_code_in_pieces_is_read_whole(device: SerialDevice, scanner: SerialScanner) -> None:
+def test_a_code_in_pieces_is_read_whole(device: SerialDevice, scanner: LineScanner) -> None:
     reading = Reading(scanner)
     for byte in b"281234567890123456\r":
         device.send(bytes((byte,)))
@@ -75,7 +75,7 @@ def test_a_code_in_pieces_is_read_whole(device: SerialDevice, scanner: SerialSca
 
 
 def test_two_codes_that_came_at_once_are_two_reads(
-    device: SerialDevice, scanner: SerialScanner
+    device: SerialDevice, scanner: LineScanner
 ) -> None:
     device.send(b"2812\r\n2999\r\n")
     assert scanner.read(PATIENCE_S) == Scan("2812")
@@ -83,7 +83,7 @@ def test_two_codes_that_came_at_once_are_two_reads(
 
 
 def test_half_a_code_is_not_returned_at_the_timeout(
-    device: SerialDevice, scanner: SerialScanner
+    device: SerialDevice, scanner: LineScanner
 ) -> None:
     device.send(b"2812")
     assert scanner.read(0.05) is None
@@ -92,7 +92,7 @@ def test_half_a_code_is_not_returned_at_the_timeout(
 
 
 def test_a_line_that_never_falls_silent_does_not_outlast_the_read(
-    device: SerialDevice, scanner: SerialScanner
+    device: SerialDevice, scanner: LineScanner
 ) -> None:
     with babbling(device):
         timed = Reading(scanner, 0.2)
@@ -104,14 +104,14 @@ def test_a_line_that_never_falls_silent_does_not_outlast_the_read(
 
 
 def test_a_read_that_may_not_wait_looks_at_the_line_once(
-    device: SerialDevice, scanner: SerialScanner
+    device: SerialDevice, scanner: LineScanner
 ) -> None:
     device.send(b"\xff" * 5000 + b"\r")
     assert scanner.read(0) is None
     assert scanner.read(PATIENCE_S) == Scan("")
 
 
-def test_garbage_is_dropped_and_counted(device: SerialDevice, scanner: SerialScanner) -> None:
+def test_garbage_is_dropped_and_counted(device: SerialDevice, scanner: LineScanner) -> None:
     device.send(b"28\x0012\r\xff\xfe\r2999\r")
     read = [scanner.read(PATIENCE_S) for _ in range(3)]
     assert read == [Scan(""), Scan(""), Scan("2999")]
@@ -125,7 +125,7 @@ def test_without_terminator_a_silence_ends_the_code(device: SerialDevice) -> Non
     scanner.close()
 
 
-def test_a_wake_ends_the_read_under_way(scanner: SerialScanner) -> None:
+def test_a_wake_ends_the_read_under_way(scanner: LineScanner) -> None:
     reading = Reading(scanner)
     scanner.wake()
     reading.end()
@@ -133,7 +133,7 @@ def test_a_wake_ends_the_read_under_way(scanner: SerialScanner) -> None:
 
 
 def test_a_wake_before_the_read_is_not_lost_and_counts_once(
-    device: SerialDevice, scanner: SerialScanner
+    device: SerialDevice, scanner: LineScanner
 ) -> None:
     scanner.wake()
     scanner.wake()
@@ -143,7 +143,7 @@ def test_a_wake_before_the_read_is_not_lost_and_counts_once(
 
 
 def test_a_drain_throws_away_what_was_scanned_before(
-    device: SerialDevice, scanner: SerialScanner
+    device: SerialDevice, scanner: LineScanner
 ) -> None:
     device.send(b"2811\r2812\r2813\r")
     assert scanner.read(PATIENCE_S) == Scan("2811")
@@ -152,7 +152,7 @@ def test_a_drain_throws_away_what_was_scanned_before(
     assert scanner.read(PATIENCE_S) == Scan("2999")
 
 
-def test_a_drain_within_a_code_leaves_no_tail(device: SerialDevice, scanner: SerialScanner) -> None:
+def test_a_drain_within_a_code_leaves_no_tail(device: SerialDevice, scanner: LineScanner) -> None:
     device.send(b"281234")
     scanner.drain()
     device.send(b"5678901234567890\r2999\r")
@@ -185,7 +185,47 @@ def test_unplugging_ends_the_read_and_the_port_can_be_opened_again(device: Seria
     again.close()
 
 
-def test_an_unplugged_scanner_stays_gone(device: SerialDevice, scanner: SerialScanner) -> None:
+def test_half_a_code_of_before_is_not_glued_to_the_code_of_another_scanner(
+    device: SerialDevice,
+) -> None:
+    scanner = opened(device)
+    device.send(b"2812")
+    assert scanner.read(0.05) is None
+    device.unplug()
+    scanner.close()
+    device.replug()  # another of its kind, behind the same name
+    again = opened(device)
+    device.send(b"3456\r")
+    assert again.read(PATIENCE_S) == Scan("3456")
+    again.close()
+
+
+def test_a_whole_code_is_read_before_the_cable_is_missed(
+    device: SerialDevice, scanner: LineScanner
+) -> None:
+    """A pseudo-terminal may lose what was not read when its other end goes; never half of it."""
+    device.send(b"281234567890123456\r")
+    assert scanner.read(PATIENCE_S) == Scan("281234567890123456")
+    device.unplug()
+    with pytest.raises(Gone):
+        scanner.read(PATIENCE_S)
+
+
+def test_a_scanner_that_rattles_in_its_socket_is_read_each_time_it_is_there(
+    device: SerialDevice,
+) -> None:
+    for number in range(5):
+        scanner = opened(device)
+        device.send(f"28{number}\r99".encode())
+        assert scanner.read(PATIENCE_S) == Scan(f"28{number}")
+        device.unplug()
+        with pytest.raises(Gone):
+            scanner.read(PATIENCE_S)
+        scanner.close()
+        device.replug()
+
+
+def test_an_unplugged_scanner_stays_gone(device: SerialDevice, scanner: LineScanner) -> None:
     device.unplug()
     for _ in range(2):
         with pytest.raises(Gone):
@@ -194,7 +234,7 @@ def test_an_unplugged_scanner_stays_gone(device: SerialDevice, scanner: SerialSc
         scanner.drain()
 
 
-def test_closing_ends_the_read_under_way(scanner: SerialScanner) -> None:
+def test_closing_ends_the_read_under_way(scanner: LineScanner) -> None:
     reading = Reading(scanner)
     scanner.close()
     reading.end()
@@ -203,7 +243,7 @@ def test_closing_ends_the_read_under_way(scanner: SerialScanner) -> None:
     scanner.wake()
 
 
-def test_a_port_in_use_is_busy(device: SerialDevice, scanner: SerialScanner) -> None:
+def test_a_port_in_use_is_busy(device: SerialDevice, scanner: LineScanner) -> None:
     with pytest.raises(Busy):
         opened(device)
 

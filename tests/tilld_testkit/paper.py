@@ -7,22 +7,20 @@ serial line.
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
-import io
 import os
 import select
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import zxingcpp
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageOps
 
 from tilld_testkit import code128
+from tilld_testkit.printer_font import CELL_DOTS, cells, glyph
 
 if TYPE_CHECKING:
-    import pathlib
     from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from tilld_testkit.serial_line import SerialDevice
 
@@ -30,9 +28,7 @@ if TYPE_CHECKING:
     Step = Generator[None, None, None]
 
 PICTURE = "▞▚▞▚▞▚▞▚"
-CELL_DOTS = 12
 LINE_DOTS = 30
-_LETTER_DOTS = 24
 _MARGIN_DOTS = 32
 _TABLE_GREY = 214
 _WIDTH_DOTS = {32: 384, 42: 512, 48: 576}
@@ -60,11 +56,13 @@ class Code(NamedTuple):
 class Paper:
     """Feed it bytes, look at what is printed.  Its faults are attributes, to be set at any time."""
 
-    def __init__(self, columns: int = 42) -> None:
+    def __init__(self, columns: int = 42, chinese: bool = False) -> None:
+        """``chinese``: a printer for China, taking pairs of bytes for GB18030 until FS ``.``"""
         self.width = _WIDTH_DOTS[columns]
+        self._has_chinese = chinese
         self.lines: list[str] = []
         self.placed: list[str] = []
-        """The lines where they lie on the paper, a character a cell; a picture is one line."""
+        """The lines where they lie on the paper, a letter over its cells; a picture is a line."""
         self.cuts: list[int] = []
         self._cut_lines: list[int] = []
         self.drawer_kicks = 0
@@ -72,6 +70,7 @@ class Paper:
         self.unknown: list[bytes] = []
 
         self.paper_out = False
+        self.paper_low = False
         self.paper_out_after_lines: int | None = None
         self.cover_open = False
         self.swallow = False
@@ -111,7 +110,7 @@ class Paper:
         """What is on the paper so far, one grey byte a dot."""
         return self._canvas.crop((0, 0, self.width, self._y + LINE_DOTS))
 
-    def save(self, path: pathlib.Path) -> None:
+    def save(self, path: Path) -> None:
         """The paper as a PNG."""
         self.image().save(path)
 
@@ -124,12 +123,20 @@ class Paper:
         start = self._cut_lines[number - 1] if number else 0
         return self.placed[start : self._cut_lines[number]]
 
-    def save_slip(self, number: int, path: pathlib.Path) -> None:
-        """That slip as a PNG, with the margins of its paper, on a grey table."""
+    def slip(self, number: int) -> Image.Image:
+        """That slip as it lies on the table, with the margins of its paper."""
         top = self.cuts[number - 1] if number else 0
         printed = self._canvas.crop((0, top, self.width, self.cuts[number]))
-        slip = ImageOps.expand(printed, (_MARGIN_DOTS, 2 * _MARGIN_DOTS, _MARGIN_DOTS, 0), 255)
-        ImageOps.expand(slip, _MARGIN_DOTS, _TABLE_GREY).save(path)
+        return ImageOps.expand(printed, (_MARGIN_DOTS, 2 * _MARGIN_DOTS, _MARGIN_DOTS, 0), 255)
+
+    def tear_off(self) -> None:
+        """By hand: what a printer without a knife leaves to the cashier."""
+        self.cuts.append(self._y)
+        self._cut_lines.append(len(self.placed))
+
+    def save_slip(self, number: int, path: Path) -> None:
+        """That slip as a PNG, on a grey table."""
+        ImageOps.expand(self.slip(number), _MARGIN_DOTS, _TABLE_GREY).save(path)
 
     # What is answered at once, whatever else the printer is doing.
 
@@ -157,8 +164,8 @@ class Paper:
             answer |= 0x08
         if question == 2:
             answer |= (0x04 if self.cover_open else 0) | (0x20 if self.paper_out else 0)
-        if question == 4 and self.paper_out:
-            answer |= 0x6C
+        if question == 4:
+            answer |= 0x6C if self.paper_out else 0x0C if self.paper_low else 0
         if 1 <= question <= 4:
             self._answers.append(answer)
 
@@ -171,6 +178,7 @@ class Paper:
         self._bold = False
         self._wide = self._high = 1
         self._page = "cp437"
+        self._in_pairs = self._has_chinese
         self._bar_rows, self._bar_module = 162, 3
         self._qr_module, self._qr_level, self._qr_data = 3, "0", b""
 
@@ -190,6 +198,8 @@ class Paper:
                 self._print_row()
             elif byte in _FAMILIES:
                 yield from _FAMILIES[byte](self)
+            elif byte > 0x80 and self._in_pairs:
+                yield from self._pair(byte)
             elif byte >= 0x20:
                 self._put(bytes((byte,)).decode(self._page, "replace"))
             else:
@@ -225,8 +235,7 @@ class Paper:
             kind = (yield from self._take(1))[0]
             if kind in (65, 66):
                 yield from self._take(1)
-            self.cuts.append(self._y)
-            self._cut_lines.append(len(self.placed))
+            self.tear_off()
         elif letter == b"k":
             yield from self._barcode()
         elif letter == b"(":
@@ -241,8 +250,20 @@ class Paper:
 
     def _fs(self) -> Step:
         letter = yield from self._take(1)
-        if letter != b".":
+        if letter in (b"&", b".") and self._has_chinese:
+            self._in_pairs = letter == b"&"
+        else:
             self.unknown.append(b"\x1c" + letter)
+
+    def _pair(self, first: int) -> Step:
+        """A Chinese letter takes two cells; those of four bytes are in the font of no printer."""
+        second = yield from self._take(1)
+        try:
+            letter = (bytes((first,)) + second).decode("gb18030")
+        except UnicodeDecodeError:
+            self.unknown.append(bytes((first,)) + second)
+        else:
+            self._put(letter, 2)
 
     def _barcode(self) -> Step:
         kind, count = yield from self._take(2)
@@ -290,30 +311,33 @@ class Paper:
         self._paste(dots.convert("L").crop((0, 0, min(self.width, dots.width), rows)))
 
     def _mark(self, kind: int) -> None:
+        ends = 0x0C if self.paper_out else 0x03 if self.paper_low else 0
         if self.answers_marks:
-            self._answers.append(0x0C if kind == 1 and self.paper_out else 0)
+            self._answers.append(ends if kind == 1 else 0)
 
     # Dots.
 
-    def _put(self, letter: str) -> None:
+    def _put(self, letter: str, size: int = 1) -> None:
         used = sum(wide for _, wide, _ in self._row)
-        if (used + self._wide) * CELL_DOTS > self.width:
+        wide = self._wide * size
+        if (used + wide) * CELL_DOTS > self.width:
             self._print_row()
-        self._row.append((letter, self._wide, self._bold))
+        self._row.append((letter, wide, self._bold))
         self._height = max(self._height, self._high)
 
     def _print_row(self) -> None:
         row, height = self._row, self._height
         self._row, self._height = [], 1
-        x = self._left(sum(wide for _, wide, _ in row) * CELL_DOTS)
+        used = sum(wide for _, wide, _ in row)
+        x = self._left(used * CELL_DOTS)
         self._room(LINE_DOTS * height)
         for letter, wide, bold in row:
-            self._canvas.paste(_glyph(letter, wide, height, bold), (x, self._y))
+            self._canvas.paste(glyph(letter, wide, height, bold), (x, self._y))
             x += wide * CELL_DOTS
         self._y += LINE_DOTS * height
         self.lines.append("".join(letter for letter, _, _ in row))
-        spread = "".join(letter + " " * (wide - 1) for letter, wide, _ in row)
-        self._place(spread.rstrip(), len(spread))
+        spread = "".join(letter + " " * (wide - cells(letter)) for letter, wide, _ in row)
+        self._place(spread.rstrip(), used)
         if self.paper_out_after_lines is not None:
             self.paper_out_after_lines -= 1
             self.paper_out = self.paper_out or self.paper_out_after_lines <= 0
@@ -332,8 +356,8 @@ class Paper:
         self._y += dots.height
         self._place(PICTURE, len(PICTURE))
 
-    def _place(self, text: str, cells: int) -> None:
-        indent = self._left(cells * CELL_DOTS) // CELL_DOTS
+    def _place(self, text: str, used: int) -> None:
+        indent = self._left(used * CELL_DOTS) // CELL_DOTS
         self.placed.append((" " * indent + text).rstrip())
 
     def _left(self, dots: int) -> int:
@@ -356,7 +380,7 @@ class Paper:
             self.unknown.append(bytes((0x1B, 0x74, number)))
 
 
-def codes_in(picture: pathlib.Path) -> list[Code]:
+def codes_in(picture: Path) -> list[Code]:
     """Every barcode and QR code that can be read from a picture, from the top."""
     with Image.open(picture) as image:
         return _codes(image.convert("L"))
@@ -392,23 +416,6 @@ _GS: dict[bytes, Callable[[Paper, int], None]] = {
     b"a": lambda paper, value: None,
     b"r": Paper._mark,
 }
-
-
-def _glyph(letter: str, wide: int, high: int, bold: bool) -> Image.Image:
-    """Drawn at its height, so that it stays sharp, then stretched to its width."""
-    cell = Image.new("L", (CELL_DOTS * high, _LETTER_DOTS * high), 255)
-    draw = ImageDraw.Draw(cell)
-    stroke = 0.4 * high if bold else 0
-    place = (CELL_DOTS * high / 2, 2 * high)
-    draw.text(place, letter, 0, _font(18 * high), "ma", stroke_width=stroke)
-    return cell.resize((CELL_DOTS * wide, cell.height))
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans Mono, which python-barcode carries: Pillow's own font has no "€" and no "ü"."""
-    found = importlib.resources.files("barcode") / "fonts" / "DejaVuSansMono.ttf"
-    return ImageFont.truetype(io.BytesIO(found.read_bytes()), size)
 
 
 class PrinterOnLine:
@@ -452,10 +459,13 @@ class PrinterOnLine:
         poll.register(self._device.fileno(), select.POLLIN)
         while self._woken not in [fd for fd, _ in poll.poll()]:
             data = self._device.receive(0)
+            if self._unplug_after is not None:
+                data = data[: self._unplug_after - len(self.heard)]
             self.heard += data
             if self._stall_after is not None and len(self.heard) >= self._stall_after:
                 poll.unregister(self._device.fileno())
             elif self._unplug_after is not None and len(self.heard) >= self._unplug_after:
+                self._print(data)
                 self._device.unplug()
                 return
             else:

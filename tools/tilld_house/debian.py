@@ -10,6 +10,12 @@ from tilld_house.commands import Unprepared, run
 APT_LIMIT_S = 600
 
 TEST_PACKAGES: Mapping[str, Callable[[], bool]] = {
+    # the letters of a Chinese printer
+    "fonts-wqy-microhei": lambda: Path("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc").exists(),
+    # the other side of mDNS, with a bus of its own
+    "avahi-daemon": lambda: Path("/usr/sbin/avahi-daemon").exists(),
+    "avahi-utils": lambda: shutil.which("avahi-browse") is not None,
+    "dbus": lambda: shutil.which("dbus-daemon") is not None,
     "gcc": lambda: shutil.which("gcc") is not None,  # a till in C, the C reference of tests/bench
     "iproute2": lambda: shutil.which("ip") is not None,  # network namespaces
     "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
@@ -17,6 +23,7 @@ TEST_PACKAGES: Mapping[str, Callable[[], bool]] = {
     "strace": lambda: shutil.which("strace") is not None,  # failing disks
     "systemd": lambda: shutil.which("systemd-analyze") is not None,  # the unit is verified
     "tzdata": lambda: Path("/usr/share/zoneinfo/Europe/Berlin").exists(),  # a shop's offset
+    "zsh": lambda: shutil.which("zsh") is not None,  # its completion of `till` is loaded
 }
 
 

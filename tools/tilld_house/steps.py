@@ -65,6 +65,7 @@ PROOFS = (
     Step("scenes", (*PROVE, "scenes"), 1200, more=TESTS),
     Step("counts", (*PROVE, "counts"), 1200, more=TESTS),
     Step("mutants", (*PROVE, "mutants"), 1800, more=TESTS),
+    _pytest("usb", 600, "tests/usb"),
     Step(
         "kill",
         (PYTHON, "-m", "pytest", "-q", "tests/system/test_power_and_kill.py"),

@@ -1,8 +1,9 @@
 """A printer without hardware: it keeps what it printed and fails as its settings say."""
 
 from tilld_hal.errors import Gone
-from tilld_hal.escpos_render import COLUMNS, QR_WAYS, EscposRenderer
+from tilld_hal.escpos_render import EscposRenderer
 from tilld_hal.printer import DONE, FAILED, NO, UNKNOWN, YES, Fate, PrinterStatus
+from tilld_hal.printer_profiles import CODE_WAYS, COLUMNS, NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,15 +11,22 @@ if TYPE_CHECKING:
 
 MATURITY = "bench"
 SEEN_WITH = ()
-ALLOWED = {"columns": COLUMNS, "qr": QR_WAYS, "cut_off_after": range(0, 1000001)}
+ALLOWED = {
+    "profile": NAMES,
+    "columns": COLUMNS,
+    "qr": CODE_WAYS,
+    "cut_off_after": range(0, 1000001),
+}
 
 _JOBS_MAX = 1000
 
 
 def open_device(
-    columns: "int" = 42,
-    qr: "str" = "native",
+    profile: "str" = "generic-42",
+    columns: "int" = 0,
+    qr: "str" = "profile",
     paper_out: "bool" = False,
+    paper_low: "bool" = False,
     cover_open: "bool" = False,
     swallow: "bool" = False,
     cut_off_after: "int" = 0,
@@ -26,8 +34,9 @@ def open_device(
 ) -> "DummyPrinter":
     """``swallow``: takes jobs, prints nothing, says nothing.  ``no_status``: prints, but answers no
     question.  ``cut_off_after``: the cable is pulled after so many bytes of a job (0: never)."""
-    printer = DummyPrinter(EscposRenderer(columns, qr, "default", False))
+    printer = DummyPrinter(EscposRenderer(profile, columns, qr))
     printer.paper_out = paper_out
+    printer.paper_low = paper_low
     printer.cover_open = cover_open
     printer.swallow = swallow
     printer.cut_off_after = cut_off_after
@@ -41,6 +50,7 @@ class DummyPrinter:
     def __init__(self, renderer: EscposRenderer) -> None:
         self.columns = renderer.columns
         self.paper_out = False
+        self.paper_low = False
         self.cover_open = False
         self.swallow = False
         self.cut_off_after = 0
@@ -65,11 +75,13 @@ class DummyPrinter:
         """See ``tilld_hal.printer.Printer``."""
         self._check()
         if self.no_status or self.swallow:
-            return PrinterStatus(UNKNOWN, UNKNOWN, UNKNOWN)
+            return PrinterStatus()
         return PrinterStatus(
             NO if self.paper_out or self.cover_open else YES,
             NO if self.paper_out else YES,
             NO if self.cover_open else YES,
+            YES if self.paper_low or self.paper_out else NO,
+            NO,
         )
 
     def send(self, data: bytes) -> Fate:
@@ -80,11 +92,13 @@ class DummyPrinter:
         if self.paper_out or self.cover_open:
             if self.no_status:
                 return Fate(UNKNOWN, "the printer does not report")
-            return Fate(FAILED, "no paper" if self.paper_out else "the cover is open")
+            if self.paper_out:
+                return Fate(FAILED, "the printer has no paper", False)
+            return Fate(FAILED, "the printer's cover is open", False)
         if self.cut_off_after and len(data) > self.cut_off_after:
             self._keep(data[: self.cut_off_after])
             self.unplug()
-            return Fate(UNKNOWN, "the printer was unplugged while printing")
+            return Fate(UNKNOWN, "the printer was lost while printing")
         self._keep(data)
         if self.no_status:
             return Fate(UNKNOWN, "the printer does not report")

@@ -25,7 +25,7 @@ ALLOWED = {"size": range(SIZE_MIN, SIZE_MAX + 1)}
 
 FILE_NAME = "journal"
 UNFINISHED_NAME = "journal.new"  # never opened, only written anew
-_ZEROS = b"\0" * (1 << 20)
+_ZEROS = b"\0" * (1 << 16)
 
 
 def open_device(path: "str", size: "int" = 16 * 1024 * 1024) -> "FileStorage":
