@@ -22,7 +22,8 @@ class Lane:
     """When the next try of one owed cancel or refund is due.
 
     ``next_ms`` is None while nothing is owed or a try is under way. ``window_closes_s`` is
-    wall time and only orders and hastens; 0 means unknown.
+    wall time and only orders and hastens; 0 means unknown. ``hastened``: there was news while a
+    try was under way, which may have begun too early for it.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Lane:
         self.backed_off = 0
         self.next_ms: int | None = None
         self.under_way = False
+        self.hastened = False
         self.last_error = ""
 
 
@@ -39,13 +41,15 @@ def begin(lane: Lane) -> None:
     """A new debt: its first try is due as soon as it is owed."""
     lane.attempts = 0
     lane.backed_off = 0
+    lane.hastened = False
 
 
 def owe(lane: Lane, now_ms: int, first_minute: bool, timing: "Timing", chance: "Chance") -> None:
     """Sets the next try: at once for a new debt, else after the pause that rules.md §2 gives."""
     lane.under_way = False
-    if lane.attempts == 0:
+    if lane.attempts == 0 or lane.hastened:
         lane.next_ms = now_ms
+        lane.hastened = False
     elif first_minute:
         jitter_ms = chance(timing.retry_jitter_ms)
         lane.next_ms = now_ms + timing.retry_every_ms + jitter_ms
@@ -69,8 +73,12 @@ def sent(lane: Lane) -> None:
 
 
 def hasten(lane: Lane, now_ms: int) -> None:
-    """The network is back, or somebody asked: due now, with the back-off begun anew."""
+    """The network is back, or somebody asked: due now, with the back-off begun anew.
+
+    A try that is under way is left to end, and followed by another at once if it brings nothing.
+    """
     lane.backed_off = 0
+    lane.hastened = lane.under_way
     if lane.next_ms is not None:
         lane.next_ms = min(lane.next_ms, now_ms)
 

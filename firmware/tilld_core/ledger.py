@@ -9,6 +9,7 @@ from tilld_core import payment as payments
 from tilld_core import refund as refunds
 from tilld_core.limits import SETTLED_KEPT_DAYS, SETTLED_KEPT_PAYMENTS
 from tilld_core.payment import Payment
+from tilld_core.periods import Period
 from tilld_core.refund import Refund
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ KEEP_S = SETTLED_KEPT_DAYS * 86400
 KEEP_PAYMENTS = SETTLED_KEPT_PAYMENTS
 KEEP_JOBS = 5000  # of a till's own documents
 
-_ABOUT_PAYMENT = (
+_MAKES_PAYMENT = (
     "payment",
     "key",
     "order_ref",
@@ -34,7 +35,7 @@ _ABOUT_PAYMENT = (
     "description",
     "scan_timeout_ms",
 )
-_ABOUT_REFUND = (
+_MAKES_REFUND = (
     "refund",
     "key",
     "payment",
@@ -45,7 +46,12 @@ _ABOUT_REFUND = (
     "why",
     "in_place_of_cancel",
 )
+# A release before periods wrote the first fields alone, and reads no further.
+_ABOUT_PAYMENT = _MAKES_PAYMENT + ("period", "number")
+_ABOUT_REFUND = _MAKES_REFUND + ("number",)
 _WHY = ("reason", "upstream_code", "message", "antom_payment_id", "decided_at_s")
+
+_SIGNED = ("written_off_by", "written_off_why", "written_off_signed_by", "written_off_at_s")
 
 # kind -> (fields of the object, the state it means after a restart; "" means: no change)
 PAYMENT_RECORDS = {
@@ -54,17 +60,18 @@ PAYMENT_RECORDS = {
     "failed": (("payment",) + _WHY, payments.FAILED),
     "cancel": (("payment",) + _WHY, payments.CANCELLING),
     "closed": (("payment",) + _WHY, payments.CANCELLED),
-    "returned": (("payment",) + _WHY, payments.RETURNED),
+    "returned": (("payment",) + _WHY + ("returned_in",), payments.RETURNED),
     "queued": (("payment", "upstream_code", "message"), payments.CANCEL_QUEUED),
     "attention": (("payment", "upstream_code", "message"), payments.NEEDS_ATTENTION),
     "paid": (("payment", "antom_payment_id", "paid_at", "decided_at_s"), payments.PAID),
+    "written off": (("payment",) + _WHY + _SIGNED, payments.WRITTEN_OFF),
     "heard": (("payment",), ""),
 }
 _END = ("refund", "reason", "upstream_code", "message", "decided_at_s")
 REFUND_RECORDS = {
     "refund requested": (_ABOUT_REFUND, refunds.SENDING),
     "refund located": (("refund", "antom_payment_id"), refunds.SENDING),
-    "refund refunded": (_END + ("antom_refund_id", "refunded_at"), refunds.REFUNDED),
+    "refund refunded": (_END + ("antom_refund_id", "refunded_at", "period"), refunds.REFUNDED),
     "refund refused": (_END, refunds.REFUSED),
     "refund queued": (("refund", "upstream_code", "message"), refunds.QUEUED),
     "refund attention": (("refund", "upstream_code", "message"), refunds.NEEDS_ATTENTION),
@@ -75,11 +82,9 @@ JOB_RECORDS = {
     "job": (_ABOUT_JOB, "sent"),
     "job end": (("job", "state", "reason", "began"), ""),
 }
-# The most that one payment may still write: decision, queued, attention, refund and its ends,
-# closing, receipt (I22). An intent is the largest record, about 500 bytes with long texts.
-PAYMENT_NEEDS_BYTES = 6144
-REFUND_NEEDS_BYTES = 3072
-TEXT_MAX = 200  # characters of an upstream message that are kept
+TEXT_MAX_BYTES = 200  # of words for people, which others wrote
+WORDS = ("message", "written_off_why")
+ITEMS_IN_RECORD = 12  # of a report's lists, so that the record fits a frame
 
 
 class Job:
@@ -112,11 +117,22 @@ class Ledger:
 
     def __init__(self, keep_payments: int = KEEP_PAYMENTS, keep_jobs: int = KEEP_JOBS) -> None:
         self._keep_payments = keep_payments
+        self.periods: dict[int, Period] = {}
+        self.period = 1  # the open one
+        self.opened_at_s = 0
+        self.number = 0  # of the payment or refund that came last
+        self.archive = ""  # the name of the archive that holds what left this ledger
+        self.archive_batches = 0  # at least so many were written to it
+        self.recalled: dict[str, str] = {}  # id -> family, of what the journal may not hold
+        self.is_closing = False
+        self._figures: dict[str, list[Any]] = {}  # of the period that is being read
+        self._by_antom: dict[str, Payment] = {}
+        self._unheard: dict[str, Payment] = {}
         self._keep_jobs = keep_jobs
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.jobs: dict[str, Job] = {}
-        self.keys: dict[str, Payment | Refund | Job] = {}
+        self.keys: dict[str, Payment | Refund | Job | Period] = {}
         self.orders: dict[str, list[Payment]] = {}
         self.unsettled: dict[str, Payment] = {}
         self.device = ""
@@ -130,18 +146,43 @@ class Ledger:
             self.orders.setdefault(payment.order_ref, []).append(payment)
         self.payments[payment.payment] = payment
         self.keys[payment.key] = payment
+        payment.period = payment.period or self.period
+        self._count(payment)
+        if payment.antom_payment_id:
+            self._by_antom[payment.antom_payment_id] = payment
 
     def add_refund(self, refund: Refund) -> None:
         self.refunds[refund.refund] = refund
         if refund.key:
             self.keys[refund.key] = refund
+        self._count(refund)
         owner = self.payments.get(refund.payment)
+        if owner:
+            owner.refunds = [r for r in owner.refunds if r.refund != refund.refund] + [refund]
         if owner and refund.in_place_of_cancel:
             owner.refund = refund.refund
+
+    def _count(self, thing: "Payment | Refund") -> None:
+        """Numbers it by its coming; lists are in this order, whatever the clock says."""
+        thing.number = thing.number or self.number + 1
+        self.number = max(self.number, thing.number)
 
     def add_job(self, job: Job) -> None:
         self.jobs[job.job] = job
         self.keys[job.key] = job
+
+    @property
+    def counts_in(self) -> int:
+        """The period that money which moves now belongs to."""
+        return self.period + 1 if self.is_closing else self.period
+
+    def add_period(self, closed: Period) -> None:
+        """A period is closed, and the next one begins with it."""
+        self.periods[closed.number] = closed
+        self.keys[closed.key] = closed
+        if closed.number >= self.period:
+            self.period, self.opened_at_s = closed.number + 1, closed.closed_at_s
+            self.is_closing = False
 
     def replay(self, entry: "Entry") -> None:
         """Takes one record from the journal, in the order written. Raises BadRecord."""
@@ -150,6 +191,13 @@ class Ledger:
             self.device = entry[1]
         elif kind == "serial":
             self.serial = entry[1]
+        elif kind == "since":
+            self._replay_since(entry[1:])
+        elif kind == "period part":
+            name, at, items = entry[2:]
+            self._figures[name] = self._figures.get(name, [])[:at] + items
+        elif kind == "period closed":
+            self._replay_period(entry[1:])
         elif kind in PAYMENT_RECORDS:
             self._replay_payment(kind, entry[1:])
         elif kind in REFUND_RECORDS:
@@ -159,31 +207,46 @@ class Ledger:
         else:
             raise BadRecord(f"unknown kind of record {kind!r}")
 
+    def _replay_since(self, values: "Entry") -> None:
+        self.period, self.opened_at_s, number, latest_s = values[:4]
+        self.archive, self.archive_batches = values[4:]
+        self.number = max(self.number, number)
+        self.latest_s = max(self.latest_s, latest_s)
+
+    def _replay_period(self, values: "Entry") -> None:
+        number, key, opened_at_s, closed_at_s = values
+        self.add_period(Period(number, key, opened_at_s, closed_at_s, self._figures))
+        self._figures = {}
+        self.latest_s = max(self.latest_s, closed_at_s)
+
     def _replay_payment(self, kind: str, values: "Entry") -> None:
         fields, state = PAYMENT_RECORDS[kind]
         facts = dict(zip(fields, values))  # noqa: B905 - MicroPython's zip has no strict
         if fields is _ABOUT_PAYMENT and values[0] not in self.payments:
-            self.add_payment(Payment(**facts))
+            self.add_payment(_numbered(Payment(*values[: len(_MAKES_PAYMENT)]), facts))
         payment = self.payments.get(values[0])
         if payment is None:
             raise BadRecord(f"a {kind} record without its payment")
-        for name in fields:  # an intent repeats what its start said: one payment, not two
-            setattr(payment, name, facts[name])
+        for name, value in facts.items():  # an intent repeats its start: one payment, not two
+            setattr(payment, name, value)
         payment.state = state or payment.state
+        replacement = self.refunds.get(payment.refund)
+        if state == payments.WRITTEN_OFF and replacement and replacement.state in refunds.OPEN:
+            replacement.state = refunds.WRITTEN_OFF  # one record closes both
+        payment.heard = kind != "paid" and (kind == "heard" or payment.heard)
         self.moved(payment)
-        payment.heard = kind == "heard" or payment.heard
-        if kind == "paid":
-            payment.heard = False
         self.latest_s = max(self.latest_s, payment.created_at_s, payment.decided_at_s)
 
     def _replay_refund(self, kind: str, values: "Entry") -> None:
         fields, state = REFUND_RECORDS[kind]
         if fields is _ABOUT_REFUND:
             facts = dict(zip(fields, values))  # noqa: B905
-            refund = Refund(**facts)
-            self.add_refund(refund)
+            refund = self.refunds.get(values[0]) or Refund(*values[: len(_MAKES_REFUND)])
+            self.add_refund(_numbered(refund, facts))
             state = refunds.SENDING if refund.antom_payment_id else refunds.LOCATING
             owner = self.payments.get(refund.payment)
+            if owner and refund.in_place_of_cancel and owner.state == payments.WRITTEN_OFF:
+                state = refunds.WRITTEN_OFF
             if owner and refund.in_place_of_cancel and owner.state in payments.OWING:
                 owner.state = payments.REFUNDING
                 owner.reason = "refunded_instead"
@@ -194,7 +257,9 @@ class Ledger:
         if fields is not _ABOUT_REFUND:
             for name, value in zip(fields, values):  # noqa: B905
                 setattr(refund_or_none, name, value)
-        refund_or_none.state = state
+        written_off = refund_or_none.state == refunds.WRITTEN_OFF
+        if not (written_off and state in refunds.OPEN):  # noted while its payment was written off
+            refund_or_none.state = state
         self.latest_s = max(self.latest_s, refund_or_none.created_at_s, refund_or_none.decided_at_s)
 
     def _replay_job(self, kind: str, values: "Entry") -> None:
@@ -203,8 +268,9 @@ class Ledger:
         elif kind == "job":
             job = self.jobs.get(values[0]) or Job(*values)
             self.add_job(job)
+            if not job.began:  # recalled from the archive it is said once more
+                self.count_receipt(job)
             job.state, job.began = "sent", True
-            self.count_receipt(job)
         else:
             ended = self.jobs.get(values[0])
             if ended is None:
@@ -222,20 +288,21 @@ class Ledger:
     # What is asked of them.
 
     def moved(self, payment: Payment) -> None:
-        """Keeps the short list of payments that are open or owe something."""
+        """Keeps the short lists: open or owing something, unheard, known to Antom."""
         if payment.state in payments.SETTLED:
             self.unsettled.pop(payment.payment, None)
         else:
             self.unsettled[payment.payment] = payment
+        if payment.state == payments.PAID and not payment.heard:
+            self._unheard[payment.payment] = payment
+        else:
+            self._unheard.pop(payment.payment, None)
+        if payment.antom_payment_id:
+            self._by_antom[payment.antom_payment_id] = payment
 
     def find_payment(self, text: str) -> "Payment | None":
         """By our payment request id or by Antom's id, as a receipt shows both."""
-        found = self.payments.get(text)
-        if found is None and text:
-            for payment in self.payments.values():
-                if payment.antom_payment_id == text:
-                    return payment
-        return found
+        return self.payments.get(text) or self._by_antom.get(text)
 
     def owing(self) -> "list[Payment]":
         """Decided not paid, and something is still owed upstream."""
@@ -244,7 +311,7 @@ class Ledger:
 
     def unheard(self) -> "list[Payment]":
         """Paid, and the answer reached no living connection (rules.md §1)."""
-        return [p for p in self.payments.values() if p.state == payments.PAID and not p.heard]
+        return list(self._unheard.values())
 
     def open_refunds(self) -> "list[Refund]":
         return [refund for refund in self.refunds.values() if refund.state in refunds.OPEN]
@@ -266,7 +333,7 @@ class Ledger:
         return undecided, paid
 
     def refunds_of(self, payment: Payment) -> "list[Refund]":
-        return [r for r in self.refunds.values() if r.payment == payment.payment]
+        return list(payment.refunds)
 
     def refund_claims_minor(self, payment: Payment) -> int:
         """Refunds done, open and unknown together (I17)."""
@@ -285,42 +352,57 @@ class Ledger:
         for payment in by_age[: -self._keep_payments]:
             done = payment.state in payments.SETTLED and (payment.heard or not _is_paid(payment))
             if done and now_s - payment.decided_at_s >= KEEP_S:
-                self._forget_payment(payment)
+                self.drop(payment)
         for refund in list(self.refunds.values()):
             settled = refund.state in refunds.SETTLED
             old = now_s - refund.decided_at_s >= KEEP_S
             if settled and old and refund.payment not in self.payments:
-                del self.refunds[refund.refund]
-                self.keys.pop(refund.key, None)
+                self.drop(refund)
         jobs = sorted(self.jobs.values(), key=lambda job: job.created_at_s)
         for job in jobs[: -self._keep_jobs]:
             # a kept payment's receipts are counted by its jobs: the next one is a COPY
             if job.of not in self.payments and job.of not in self.refunds:
-                del self.jobs[job.job]
-                self.keys.pop(job.key, None)
+                self.drop(job)
 
-    def _forget_payment(self, payment: Payment) -> None:
-        del self.payments[payment.payment]
-        self.keys.pop(payment.key, None)
-        self.orders[payment.order_ref].remove(payment)
-        if not self.orders[payment.order_ref]:
-            del self.orders[payment.order_ref]
+    def drop(self, thing: "Payment | Refund | Job | Period") -> None:
+        """Takes one thing out; its family has left, or its time is over."""
+        self.keys.pop(thing.key, None)
+        if isinstance(thing, (Payment, Refund)):
+            self.latest_s = max(self.latest_s, thing.decided_at_s)
+        if isinstance(thing, Period):
+            del self.periods[thing.number]
+        elif isinstance(thing, Job):
+            del self.jobs[thing.job]
+        elif isinstance(thing, Refund):
+            del self.refunds[thing.refund]
+        else:
+            del self.payments[thing.payment]
+            self._by_antom.pop(thing.antom_payment_id, None)
+            self.orders[thing.order_ref].remove(thing)
+            if not self.orders[thing.order_ref]:
+                del self.orders[thing.order_ref]
 
     def snapshot(self) -> "list[Entry]":
         """The records that say all of this, in an order that replays to the same."""
         entries: list[Entry] = [["device", self.device]]
         if self.serial is not None:
             entries.append(["serial", self.serial])
+        entries.append(self.since())
+        for number in sorted(self.periods):
+            entries.extend(period_entries(self.periods[number]))
         for payment in sorted(self.payments.values(), key=lambda p: p.created_at_s):
             if payment.state != payments.NEW:
-                entries.extend(_payment_entries(payment))
+                entries.extend(entries_of(payment))
         for refund in sorted(self.refunds.values(), key=lambda r: r.created_at_s):
-            entries.extend(_refund_entries(refund))
+            entries.extend(entries_of(refund))
         for job in sorted(self.jobs.values(), key=lambda j: j.created_at_s):
-            entries.append(entry_of("job" if job.began else "job queued", job))
-            if job.state not in ("queued", "sent"):
-                entries.append(entry_of("job end", job))
+            entries.extend(entries_of(job))
         return entries
+
+    def since(self) -> "Entry":
+        """What was counted so far, and where the rest is."""
+        counted = ["since", self.period, self.opened_at_s, self.number, self.latest_s]
+        return counted + [self.archive, self.archive_batches]
 
 
 _PAYMENT_ENDS = (
@@ -330,6 +412,7 @@ _PAYMENT_ENDS = (
     ("queued", payments.CANCEL_QUEUED),
     ("attention", payments.NEEDS_ATTENTION),
     ("paid", payments.PAID),
+    ("written off", payments.WRITTEN_OFF),
 )
 _REFUND_ENDS = (
     ("refund refunded", refunds.REFUNDED),
@@ -357,6 +440,51 @@ def _refund_entries(refund: Refund) -> "list[Entry]":
     return entries + [entry_of(kind, refund) for kind, end in _REFUND_ENDS if end == refund.state]
 
 
+def _job_entries(job: Job) -> "list[Entry]":
+    entries = [entry_of("job" if job.began else "job queued", job)]
+    if job.state not in ("queued", "sent"):
+        entries.append(entry_of("job end", job))
+    return entries
+
+
+def period_entries(closed: Period) -> "list[Entry]":
+    """Its figures are lists, and need several records: each says where its items belong, so that
+    what is left of a closing that lost its power does no harm."""
+    entries: list[Entry] = []
+    for name in sorted(closed.figures):
+        items = closed.figures[name]
+        for at in range(0, max(1, len(items)), ITEMS_IN_RECORD):
+            part = items[at : at + ITEMS_IN_RECORD]
+            entries.append(["period part", closed.number, name, at, part])
+    about = [closed.number, closed.key, closed.opened_at_s, closed.closed_at_s]
+    entries.append(["period closed"] + about)
+    return entries
+
+
+def entries_of(thing: "Payment | Refund | Job | Period") -> "list[Entry]":
+    """The records that say all about one thing; all but a period's fit one frame together."""
+    if isinstance(thing, Payment):
+        return _payment_entries(thing)
+    if isinstance(thing, Refund):
+        return _refund_entries(thing)
+    return period_entries(thing) if isinstance(thing, Period) else _job_entries(thing)
+
+
+def _numbered(thing: "Any", facts: "dict[str, Any]") -> "Any":
+    """What the record says of its number and period counts before the ledger's own."""
+    for name in ("number", "period"):
+        if facts.get(name):
+            setattr(thing, name, facts[name])
+    return thing
+
+
+def _cut(words: str) -> str:
+    """So much of it that no record outgrows its frame, whatever alphabet it is in."""
+    while len(words.encode()) > TEXT_MAX_BYTES:
+        words = words[: max(1, min(TEXT_MAX_BYTES, len(words) * 3 // 4))]
+    return words
+
+
 def _is_paid(payment: Payment) -> bool:
     return payment.state == payments.PAID
 
@@ -368,5 +496,5 @@ def entry_of(kind: str, thing: "Payment | Refund | Job") -> "Entry":
     entry: Entry = [kind]
     for name in fields:
         value = getattr(thing, name)
-        entry.append(value[:TEXT_MAX] if name == "message" else value)
+        entry.append(_cut(value) if name in WORDS else value)
     return entry

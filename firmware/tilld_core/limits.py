@@ -22,6 +22,7 @@ LIST_MAX = 100
 KEY_MIN_CHARACTERS = 16
 KEY_MAX_CHARACTERS = 64
 WAIT_MAX_S = 60  # real seconds, never scaled
+SCANS_KEPT_MAX = 16  # between two reads of the till that claimed the scanner
 SCAN_TIMEOUT_DEFAULT_S = 60  # real seconds, never scaled
 EVENTS_KEPT_MAX = 1024
 IMAGE_MAX_BYTES = 16 * 1024

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     # a parameter's name, kind, and whether it must be there
     Param = tuple[str, str, bool]
     Method = tuple[str, str, tuple[Param, ...], str]
+    # a row, its names with nil, the check of each with its words, those that are required
+    Prepared = tuple[Method, dict[str, Any], dict[str, tuple[Any, list[Any]]], list[str]]
 
 API = (1, 0)
 
@@ -32,33 +34,39 @@ METHODS: "tuple[Method, ...]" = (
     ("payment.wait", TILL, _OF_PAYMENT + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", False)), "payment"),
     ("payment.acknowledge", TILL, _OF_PAYMENT, "payment"),
     ("payment.cancel", TILL, _OF_PAYMENT, "payment"),
-    ("payment.get", TILL, _OF_PAYMENT, "payment"),
-    ("payment.explain", TILL, _OF_PAYMENT, "explanation"),
+    ("payment.get", ANY, _OF_PAYMENT, "payment"),
+    ("payment.explain", ANY, _OF_PAYMENT, "explanation"),
     ("payment.list", TILL, (("order_ref", "text 64", False), ("open", "bool", False), ("period", "int 1 9223372036854775807", False)) + _PAGE, "payments"),
     ("refund.start", TILL, (("key", "key", True), ("payment", "id", False), ("payment_key", "key", False), ("amount", "amount", False), ("reason", "text 256 empty", False)), "refund"),
     ("refund.wait", TILL, _OF_REFUND + (("revision", "int 0 9223372036854775807", False), ("timeout_s", "int 0 60", False)), "refund"),
-    ("refund.get", TILL, _OF_REFUND, "refund"),
+    ("refund.get", ANY, _OF_REFUND, "refund"),
     ("refund.list", TILL, (("payment", "id", False), ("open", "bool", False)) + _PAGE, "refunds"),
     ("receipt.print", TILL, (("key", "key", True), ("payment", "id", False), ("refund", "id", False), ("copies", "int 1 5", False)), "job"),
     ("receipt.get", TILL, (("payment", "id", False), ("refund", "id", False)), "receipt"),
     ("printer.print", TILL, (("key", "key", True), ("document", "document", True)), "job"),
     ("printer.job", TILL, (("job", "id", False), ("key", "key", False), ("timeout_s", "int 0 60", False)), "job"),
     ("printer.status", TILL, (), "printer status"),
-    ("queue.list", TILL, _PAGE, "entries"),
+    ("scanner.read", TILL, (("timeout_s", "int 0 60", False),), "scan"),
+    ("scanner.stop", TILL, (), "nil"),
+    ("queue.list", ANY, _PAGE, "entries"),
     ("queue.flush", TILL, (), "entries"),
+    ("queue.resolve", ENGINEER, _OF_PAYMENT + (("name", "text 128", True), ("reason", "text 256", True)), "payment"),
+    ("report.get", TILL, (("period", "int 1 9223372036854775807", False),), "report"),
+    ("report.close", TILL, (("key", "key", True), ("period", "int 1 9223372036854775807", False)), "report"),
+    ("report.print", TILL, (("key", "key", True), ("period", "int 1 9223372036854775807", False)), "job"),
     ("device.info", ANY, (), "device"),
     ("device.health", ANY, (), "health"),
-    ("events.subscribe", TILL, (("since", "since", False), ("topics", "topics", False)), "position"),
+    ("events.subscribe", ANY, (("since", "since", False), ("topics", "topics", False)), "position"),
 )
 
 EVENTS = (
-    # event, what it carries
+    # event, the keys that it carries
     ("payment.changed", "payment"),
     ("refund.changed", "refund"),
     ("job.changed", "job"),
     ("queue.changed", "owed"),
-    ("device.changed", "health"),
-    ("attention", "message"),
+    ("device.changed", "ready blocks degraded"),
+    ("attention", "message payment refund"),
     ("gap", ""),
 )
 
@@ -81,7 +89,7 @@ ERRORS = (
     ("not_approved", "caller", "later", "The payment is not approved, so there is nothing to acknowledge."),
     ("not_paid", "caller", "never", "Nothing was sent for this payment, so there is nothing to print."),
     ("refund_exceeds", "caller", "after_fix", "The refunds of this payment would exceed its amount."),
-    ("scanner_busy", "busy", "later", "Another payment is waiting for its code."),
+    ("scanner_busy", "busy", "later", "Another payment is waiting for its code, or another till reads."),
     ("bad_code", "caller", "after_fix", "This is not a payment code."),
     ("no_scanner", "hardware", "after_fix", "No scanner is configured or connected."),
     ("no_printer", "hardware", "after_fix", "No printer is configured."),
@@ -101,7 +109,7 @@ REASONS = (
     ("no_answer", "rules.md §3", "The result did not come in time. The payment is cancelled; what was taken goes back.", "Hands over nothing; a new key may start the order again at once."),
     ("unverified_answer", "rules.md §3", "The answer could not be trusted. The payment is cancelled; what was taken goes back.", "Hands over nothing and tells support; a new key may start the order again."),
     ("not_acknowledged", "rules.md §1", "The till did not confirm in time. The payment is cancelled; what was taken goes back.", "Hands over nothing; acknowledges sooner, as soon as it has stored the approval."),
-    ("restarted", "rules.md §3", "The terminal restarted during the payment. It is cancelled; what was taken goes back.", "Hands over nothing; a new key may start the order again at once."),
+    ("restarted", "rules.md §3", "The terminal restarted in the middle of the payment; the customer is not charged for it.", "Hands over nothing; a new key may start the order again at once."),
     ("refunded_instead", "rules.md §3", "It was too late to cancel; the customer's money goes back by a refund.", "Hands over nothing; a new key may start the order again at once."),
     ("cancelled_by_gateway", "rules.md §3", "The payment was cancelled upstream; the customer is not charged.", "Hands over nothing; a new key may start the order again."),
 )
@@ -109,6 +117,7 @@ REASONS = (
 PROMPTS = (
     # state, what the cashier should do or tell now
     ("waiting_for_code", "scan_code", "Ask the customer for the payment code and scan it."),
+    ("showing_code", "show_code", "Show the code to the customer, who scans it with a wallet and pays."),
     ("paying", "please_wait", "Please wait: the payment is on its way."),
     ("inquiring", "ask_customer", "Please wait: the customer may have to confirm on the phone."),
     ("approved", "please_wait", "Please wait: the payment is being recorded."),
@@ -120,6 +129,7 @@ PROMPTS = (
     ("refunding", "not_paid", "Not paid. The customer's money goes back by a refund."),
     ("cancelled", "not_paid", "Not paid. The customer is not charged."),
     ("returned", "not_paid", "Not paid. The customer's money was sent back by a refund."),
+    ("written_off", "not_paid", "Not paid. It was closed by hand; should the customer have been charged, ask the person in charge."),
 )
 
 BLOCKS = (
@@ -181,6 +191,7 @@ class CallError(Exception):
         fields: "list[str] | None" = None,
         payment: str = "",
         retry: str = "",
+        blocks: "list[dict[str, str]] | None" = None,
     ) -> None:
         _, kind, its_retry, sentence = _ERROR_ROWS[code]
         super().__init__(message or sentence)
@@ -190,6 +201,7 @@ class CallError(Exception):
         self.message = message or sentence
         self.fields = fields
         self.payment = payment
+        self.blocks = blocks
 
     def as_map(self) -> "dict[str, Any]":
         told: dict[str, Any] = {
@@ -203,11 +215,14 @@ class CallError(Exception):
             told["payment"] = self.payment
         if self.fields is not None:
             told["fields"] = self.fields
+        if self.blocks is not None:
+            told["blocks"] = self.blocks
         return told
 
 
 _ERROR_ROWS = {row[0]: row for row in ERRORS}
 _METHOD_ROWS = {row[0]: row for row in METHODS}
+_CHECKED_ROWS: "dict[str, Prepared]" = {}
 
 
 def method(name: object) -> "Method":
@@ -230,70 +245,115 @@ def check_params(row: "Method", params: object) -> "dict[str, Any]":
     given = params[0] if params and params[0] is not None else {}
     if not isinstance(given, dict):
         raise CallError("bad_param", "The parameters must be one map that names each of them once.")
+    known = _CHECKED_ROWS.get(row[0])
+    if known is None or known[0] is not row:
+        known = _CHECKED_ROWS[row[0]] = _prepared(row)
+    _, nothing, checks, needed = known
+    checked = nothing.copy()
+    for name, value in given.items():
+        check = checks.get(name)
+        if check is None or (value is not None and check[0](check[1], value)):
+            raise _refusal(row, given)
+        checked[name] = value
+    for name in needed:
+        if checked[name] is None:
+            raise _refusal(row, given)
+    return checked
+
+
+def _prepared(row: "Method") -> "Prepared":
+    """What every call of a method needs: all its names with nil, the check of each, the required."""
+    checks = {}
+    for name, kind, _ in row[2]:
+        words = _words(kind)
+        checks[name] = (_CHECKS[words[0]], words[1:])
+    nothing: "dict[str, Any]" = {name: None for name, _, _ in row[2]}
+    return row, nothing, checks, [name for name, _, required in row[2] if required]
+
+
+def _refusal(row: "Method", given: "dict[Any, Any]") -> CallError:
+    """Why these parameters are refused: unknown names first, then the row's own in its order."""
     kinds = {name: kind for name, kind, _ in row[2]}
     unknown = sorted(str(name)[:64] for name in given if name not in kinds)
     if unknown:
-        raise CallError("unknown_param", f"{row[0]} has no parameter {unknown[0]!r}.", unknown)
-    checked: dict[str, Any] = {}
+        return CallError("unknown_param", f"{row[0]} has no parameter {unknown[0]!r}.", unknown)
     for name, kind, required in row[2]:
         value = given.get(name)
-        if value is None:
-            if required:
-                raise CallError("bad_param", f"{row[0]} needs {name!r}.", [name])
-        else:
-            wrong = _wrong(kind, value)
-            if wrong:
-                raise CallError("bad_param", f"{name!r} {wrong}.", [name])
-        checked[name] = value
-    return checked
+        if value is None and required:
+            return CallError("bad_param", f"{row[0]} needs {name!r}.", [name])
+        wrong = "" if value is None else _wrong(kind, value)
+        if wrong:
+            return CallError("bad_param", f"{name!r} {wrong}.", [name])
+    raise AssertionError("these parameters are right")
 
 
 def _wrong(kind: str, value: object) -> str:
     """What is wrong with a value of this kind, in words that follow its name; "" when right."""
-    words = kind.split(" ")
+    words = _words(kind)
     return _CHECKS[words[0]](words[1:], value)
+
+
+def _words(kind: str) -> "list[Any]":
+    """A kind's name and what it says of it, numbers as such: "int -1 60" is "int", -1, 60."""
+    return [int(word) if word.lstrip("-").isdigit() else word for word in kind.split(" ")]
+
+
+_CONTROLS = frozenset([chr(code) for code in range(32)] + [chr(127)])
+_PRINTABLE = frozenset([chr(code) for code in range(33, 127)])
+
+
+def _is_printable(text: str) -> bool:
+    """Printable ASCII without spaces."""
+    return _PRINTABLE.issuperset(text)
+
+
+if hasattr(str, "isprintable"):  # CPython, where it is three times as fast; asked on every call
+
+    def _is_printable(text: str) -> bool:
+        """Printable ASCII without spaces."""
+        return text.isascii() and text.isprintable() and " " not in text
 
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _wrong_text(words: "list[str]", value: object) -> str:
+def _wrong_text(words: "list[Any]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
-    least = 0 if words[1:] == ["empty"] else 1
-    if not least <= len(value) <= int(words[0]):
+    least = 0 if len(words) > 1 else 1
+    if not least <= len(value) <= words[0]:
         return f"must have {least} to {words[0]} characters"
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+    if not _CONTROLS.isdisjoint(value):
         return "must not hold control characters"
     return ""
 
 
-def _wrong_key(words: "list[str]", value: object) -> str:
+def _wrong_key(words: "list[Any]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
     least, most = limits.KEY_MIN_CHARACTERS, limits.KEY_MAX_CHARACTERS
-    if not least <= len(value) <= most or any(not 33 <= ord(letter) <= 126 for letter in value):
+    if not least <= len(value) <= most or not _is_printable(value):
         return f"must be {least} to {most} printable ASCII characters without spaces"
     return ""
 
 
-def _wrong_int(words: "list[str]", value: object) -> str:
-    low, high = int(words[0]), int(words[1])
+def _wrong_int(words: "list[Any]", value: object) -> str:
+    low, high = words
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         return f"must be a whole number from {low} to {high}"
     return ""
 
 
-def _wrong_bool(words: "list[str]", value: object) -> str:
+def _wrong_bool(words: "list[Any]", value: object) -> str:
     return "" if isinstance(value, bool) else "must be true or false"
 
 
-def _wrong_choice(words: "list[str]", value: object) -> str:
+def _wrong_choice(words: "list[Any]", value: object) -> str:
     return "" if value in words[1:] and isinstance(value, str) else f"must be one of {words[1:]}"
 
 
-def _wrong_amount(words: "list[str]", value: object) -> str:
+def _wrong_amount(words: "list[Any]", value: object) -> str:
     if not isinstance(value, dict) or set(value) != {"currency", "value"}:
         return "must be a map of currency and value"
     if not isinstance(value["currency"], str) or not _is_int(value["value"]):
@@ -301,26 +361,30 @@ def _wrong_amount(words: "list[str]", value: object) -> str:
     return ""
 
 
-def _wrong_api(words: "list[str]", value: object) -> str:
-    if not isinstance(value, list) or len(value) != 2 or not all(_is_int(part) for part in value):
+def _wrong_api(words: "list[Any]", value: object) -> str:
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not (_is_int(value[0]) and _is_int(value[1]))
+    ):
         return "must be an array of two whole numbers"
     return ""
 
 
-def _wrong_since(words: "list[str]", value: object) -> str:
+def _wrong_since(words: "list[Any]", value: object) -> str:
     if not isinstance(value, dict) or set(value) != {"epoch", "seq"}:
         return "must be a map of epoch and seq"
     return "" if all(_is_int(part) for part in value.values()) else "must hold whole numbers"
 
 
-def _wrong_topics(words: "list[str]", value: object) -> str:
+def _wrong_topics(words: "list[Any]", value: object) -> str:
     known = [row[0] for row in EVENTS]
     if not isinstance(value, list) or any(topic not in known for topic in value):
         return f"must be a list of {known}"
     return ""
 
 
-def _wrong_document(words: "list[str]", value: object) -> str:
+def _wrong_document(words: "list[Any]", value: object) -> str:
     if not isinstance(value, list) or not value or len(value) > 200:
         return "must be a list of 1 to 200 blocks"
     for block in value:
@@ -365,13 +429,13 @@ def _wrong_block(block: object) -> str:
     return f"has a {block['type']} block with an unknown {strange[0]!r}" if strange else ""
 
 
-def _wrong_block_text(words: "list[str]", value: object) -> str:
+def _wrong_block_text(words: "list[Any]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
     return "" if len(value) <= 4096 else "must have at most 4096 characters"
 
 
-def _wrong_png(words: "list[str]", value: object) -> str:
+def _wrong_png(words: "list[Any]", value: object) -> str:
     if not isinstance(value, bytes) or value[:8] != b"\x89PNG\r\n\x1a\n":
         return "must be the bytes of a PNG"
     most = limits.IMAGE_MAX_BYTES
@@ -380,7 +444,7 @@ def _wrong_png(words: "list[str]", value: object) -> str:
 
 _CHECKS = {
     "text": _wrong_text,
-    "id": lambda words, value: _wrong_text(["64"], value),
+    "id": lambda words, value: _wrong_text([64], value),
     "key": _wrong_key,
     "int": _wrong_int,
     "bool": _wrong_bool,

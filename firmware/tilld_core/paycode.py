@@ -88,7 +88,8 @@ def _holds_a_code(text: str, prefixes: "tuple[str, ...]", lengths: "tuple[int, i
     runs = _runs_of_digits(text)
     if not any(c.isalpha() for c in text):
         runs.append("".join(runs))
-    if text[0] == "]" and len(text) > 3:  # an AIM identifier that was not taken off: "]C1"
+    # An AIM identifier that was not taken off: "]C1", or "+C1" from another keyboard's layout.
+    if text[0] not in DIGITS and len(text) > 3:
         runs.extend(_runs_of_digits(text[3:]))
     return any(len(run) >= lengths[0] and run.startswith(prefixes) for run in runs)
 

@@ -24,10 +24,11 @@ QUEUED = "queued"  # goes on from flash, a person was called
 REFUNDED = "refunded"
 REFUSED = "refused"
 NEEDS_ATTENTION = "needs_attention"
+WRITTEN_OFF = "written_off"  # with the payment whose cancel it replaced
 
 OPEN = (LOCATING, SENDING, RESUMING, QUEUED, NEEDS_ATTENTION)
 ASKING = (RESUMING, QUEUED, NEEDS_ATTENTION)
-SETTLED = (REFUNDED, REFUSED)
+SETTLED = (REFUNDED, REFUSED, WRITTEN_OFF)
 
 # What a till sees of a state (till_socket.md §2).
 SHOWN = {
@@ -39,6 +40,7 @@ SHOWN = {
     REFUNDED: "refunded",
     REFUSED: "refused",
     NEEDS_ATTENTION: "needs_attention",
+    WRITTEN_OFF: "needs_attention",  # a person has settled it; what Antom did is not known here
 }
 
 # Guards
@@ -89,10 +91,32 @@ ROWS: "tuple[Row, ...]" = table(
     (ASKING, "not found",       ALWAYS,              "=",        ("owe refund",)),
     (ASKING, "refund unknown",  ALWAYS,              "=",        ("owe refund",)),
     (ASKING, "refund not sent", ALWAYS,              "=",        ("owe refund",)),
+
+    # Its payment was written off: one record closes both, and nothing is sent any more.
+    (OPEN,       "write off",       ALWAYS,              WRITTEN_OFF, ("tell till",)),
 )
 # fmt: on
 
-IGNORED: "tuple[tuple[str, str], ...]" = pairs((SETTLED, ("try", "restart")))
+# What was under way when its payment was written off comes too late.
+_ANSWERS = (
+    "located",
+    "not refundable",
+    "locate unknown",
+    "refund done",
+    "refund refused",
+    "refund disputed",
+    "refund unknown",
+    "refund not sent",
+    "found done",
+    "found failed",
+    "found processing",
+    "not found",
+)
+IGNORED: "tuple[tuple[str, str], ...]" = pairs(
+    (SETTLED, ("try", "restart")),
+    ((REFUNDED, REFUSED), ("write off",)),
+    ((WRITTEN_OFF,), _ANSWERS),
+)
 
 
 class Refund:
@@ -137,6 +161,8 @@ class Refund:
         self.deadline_event = ""
         self.lane = cancel_queue.Lane()
         self.receipts_printed = 0
+        self.number = 0  # by its coming
+        self.period = 0  # in which it was confirmed
 
     def __repr__(self) -> str:
         return f"Refund({self.refund!r}, {self.state!r})"

@@ -115,13 +115,18 @@ class Session:
                 kept.connection.close()
         return response
 
-    def open_ahead(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def open_ahead(
+        self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S, fresh: bool = False
+    ) -> None:
         """Makes sure that a living connection to the URL's host waits for the next request.
 
-        One that has half of its idle time behind it is replaced. Nothing of a request is sent;
-        raises `NotSent` when no connection could be made.
+        One that has half of its idle time behind it is replaced. ``fresh``: every idle one is, for
+        after the network was away a connection may be dead with nobody left to say so. Nothing of a
+        request is sent; raises `NotSent` when no connection could be made.
         """
         deadline = Deadline(timeout_s)
+        if fresh:
+            self.close()
         target = target_of(url)
         kept = self._living(target, self._max_idle_ms // 2)
         self._keep(kept or self._opened(target, deadline))

@@ -68,6 +68,23 @@ def test_news_makes_a_lane_due_earlier_and_never_later() -> None:
     assert made.next_ms == NOON
 
 
+def test_news_while_a_try_is_under_way_brings_the_next_one_at_once_and_once() -> None:
+    made = lane(NOON)
+    cancel_queue.sent(made)
+    cancel_queue.hasten(made, NOON)
+    cancel_queue.owe(made, NOON + 3000, False, TIMING, all_chance)
+    assert made.next_ms == NOON + 3000
+    assert missed(made, False, all_chance) == 10000
+
+
+def test_a_new_debt_has_heard_no_news() -> None:
+    made = lane(NOON)
+    cancel_queue.take(made)
+    cancel_queue.hasten(made, NOON)
+    cancel_queue.begin(made)
+    assert not made.hastened
+
+
 def test_a_lane_is_hastened_ten_minutes_two_minutes_and_half_a_minute_before_its_window() -> None:
     for before_s, hastened in ((601, False), (600, True), (120, True), (30, True), (29, False)):
         made = lane(NOON + 300000, closes_s=10000)

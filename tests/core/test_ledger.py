@@ -23,6 +23,7 @@ def a_payment(number: int = 1, state: str = payments.PAYING, order_ref: str = "o
     made.split = number % 2 == 0
     made.description = "two coffees"
     made.scan_timeout_ms = 45000
+    made.number, made.period = number + 1, 3
     if state not in payments.UNDECIDED:
         made.antom_payment_id = f"A{number}"
         made.decided_at_s = NOW_S + number + 5
@@ -41,11 +42,13 @@ def a_refund(number: int = 1, of: str = "P1", state: str = refunds.SENDING) -> R
         f"R{number}", f"refund-key-{number}", of, "A1", "EUR", 300, NOW_S + number, "cold"
     )
     made.state = state
+    made.number = number + 100
     if state in refunds.SETTLED:
         made.decided_at_s = made.created_at_s + 7
     if state == refunds.REFUNDED:
         made.antom_refund_id = f"AR{number}"
         made.refunded_at = "2026-11-22T18:31:06Z"
+        made.period = 4
     if state == refunds.REFUSED:
         made.reason = "declined"
         made.upstream_code = "REFUND_WINDOW_EXCEED"
@@ -74,6 +77,7 @@ PAYMENT_FACTS = ledgers.PAYMENT_RECORDS["intent"][0] + (
     "refund",
     "receipts_printed",
     "heard",
+    "returned_in",
 )
 REFUND_FACTS = ledgers.REFUND_RECORDS["refund requested"][0] + (
     "state",
@@ -84,6 +88,7 @@ REFUND_FACTS = ledgers.REFUND_RECORDS["refund requested"][0] + (
     "refunded_at",
     "decided_at_s",
     "receipts_printed",
+    "period",
 )
 JOB_FACTS = ("job", "key", "of", "body", "created_at_s", "state", "reason", "began")
 
@@ -210,7 +215,7 @@ def test_a_long_message_is_cut_in_its_record() -> None:
     wordy = a_payment(1, payments.FAILED)
     wordy.message = "x" * 1000
     found = replayed([entry_of("intent", wordy), entry_of("failed", wordy)]).payments["P1"]
-    assert found.message == "x" * ledgers.TEXT_MAX
+    assert found.message == "x" * ledgers.TEXT_MAX_BYTES
 
 
 # Snapshots.
@@ -241,7 +246,7 @@ def everything() -> Ledger:
     held.add_payment(unheard)
     for number in range(len(refunds.SHOWN)):
         state = sorted(refunds.SHOWN)[number]
-        if state not in (refunds.NEW, refunds.RESUMING):
+        if state not in (refunds.NEW, refunds.RESUMING, refunds.WRITTEN_OFF):
             made_refund = a_refund(number, "P20", state)
             if state == refunds.LOCATING:
                 made_refund.antom_payment_id = ""
@@ -275,7 +280,7 @@ def test_a_snapshot_replays_to_the_same() -> None:
 def test_a_snapshot_leaves_out_what_no_record_has_named_yet() -> None:
     held = Ledger()
     held.add_payment(a_payment(1, payments.NEW))
-    assert held.snapshot() == [["device", ""]]
+    assert held.snapshot() == [["device", ""], ["since", 1, 0, 2, 0, "", 0]]
 
 
 def test_an_approval_and_an_inquiry_are_snapshots_of_an_intent() -> None:
@@ -440,3 +445,11 @@ def test_a_paid_that_nobody_has_heard_of_is_never_forgotten() -> None:
 def test_the_numbers_to_keep_are_the_rules_own() -> None:
     assert ledgers.KEEP_PAYMENTS == 5000
     assert ledgers.KEEP_S == 30 * DAY_S
+
+
+def test_what_leaves_does_not_take_the_latest_known_time_with_it() -> None:
+    held = Ledger()
+    paid = a_payment(1, payments.PAID)
+    held.add_payment(paid)
+    held.drop(paid)
+    assert replayed(held.snapshot()).latest_s == paid.decided_at_s

@@ -35,6 +35,7 @@ def test_a_code_with_foreign_characters_never_leaves_as_data() -> None:
         "-".join(SAMPLE[n : n + 4] for n in range(0, 24, 4)),
         "\x02" + SAMPLE + "\x03",
         "]C1" + SAMPLE,
+        "+Q1" + SAMPLE,  # "]Q1" as a German layout reads a US scanner
         "PAY:" + SAMPLE,
         SAMPLE + "X",
         "https://example.test/?code=" + SAMPLE,

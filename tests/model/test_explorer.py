@@ -21,6 +21,17 @@ EVERYTHING = {
         Scene(tombstones=True, wrong_amounts=True),
         False,
     ),
+    "a payment that an operator may write off": (
+        WORST._replace(write_offs=ANY),
+        Scene(unknown_id=True),
+        False,
+    ),
+    "an order code": (WORST._replace(write_offs=ANY), Scene(order_code=True), False),
+    "an order code of an Antom that lies and closes unknown ids": (
+        WORST._replace(lies=ANY),
+        Scene(tombstones=True, wrong_amounts=True, order_code=True),
+        False,
+    ),
     "a refund": (WORST, Scene(), True),
     "a refund that must be located": (WORST, Scene(unknown_id=True), True),
 }

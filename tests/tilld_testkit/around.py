@@ -31,6 +31,7 @@ class Scene(NamedTuple):
     window: bool = True  # the cancel window may close
     wrong_amounts: bool = False  # a debit of another amount than asked for
     unknown_id: bool = False  # a refund begins without Antom's payment id
+    order_code: bool = False  # the customer pays by a code that the till shows
 
 
 class Around:
@@ -93,18 +94,26 @@ class Around:
         state = world.state
         if state == payment.NEW:
             events: tuple[str, ...] = ("start", "start with code", "close key")
+            if self.scene.order_code:
+                events = ("start order code",)
         elif state == payment.WAITING:
             events = ("code", "till cancel", "till left")
         elif state == payment.APPROVED:
             events = ("acknowledge", "till cancel")
-        elif state in payment.AT_RISK:
+        elif state in (*payment.AT_RISK, payment.SHOWING):
             events = ("till cancel",)
         else:
             events = ()
+            self._operator(world)
         for event in events:
             self._hear(world, event, quiet=False)
         if self.device.asked_for and world.refund is None:
             self._refund_start(world)
+
+    def _operator(self, world: World) -> None:
+        left = w.spend(world.left, w.WRITE_OFFS)
+        if left is not None and world.state in (*payment.OWING, payment.REFUNDING):
+            self._hear(world._replace(left=left), "write off", quiet=False)
 
     def _refund_start(self, world: World) -> None:
         located = not self.device.unknown_id
@@ -117,7 +126,10 @@ class Around:
         if world.deadline:
             event = payment.WAITS[world.deadline][0]
             left = (payment.INQUIRIES_LEFT,) if world.asked < w.INQUIRIES else ()
-            self._hear(world._replace(deadline=""), event, *left)
+            over = world._replace(deadline="")
+            self._hear(over, event, *left)
+            if world.state == payment.SHOWING:
+                self._hear(over, event, payment.CODE_LIVES)
         if world.socket == w.SHUT and world.state in payment.OWING:
             past = world._replace(socket=w.PAST, ghost_pay=False)
             self._becomes("no pay can arrive any more (I8)", past, quiet=True)
@@ -182,7 +194,9 @@ class Around:
             self._hear(shut, "unknown")
         else:
             self._hear_if(w.LOSSES, shut, "unknown")
-        if antom in w.ONCE_SUCCESS:
+        if self.scene.order_code and antom in (w.PROCESSING, *w.ONCE_SUCCESS):
+            self._hear(shut, "code issued")
+        elif antom in w.ONCE_SUCCESS:
             self._hear(shut, "success")
         if antom in (w.FAIL, *w.CLOSED):
             self._hear(shut, "refused")
@@ -191,7 +205,7 @@ class Around:
 
     def _believes(self, world: World) -> bool:
         """A lie about a payment that is at risk: what it ends with is Antom's word."""
-        return world.lied or world.state in payment.AT_RISK
+        return world.lied or world.state in (*payment.AT_RISK, payment.SHOWING)
 
     # Notifications: a verified S as often as it likes, from the debit on for ever; and others.
 

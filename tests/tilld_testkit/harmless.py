@@ -19,6 +19,13 @@ HARMLESS: dict[str, str] = {
 for _state in ("cancelling", "cancel_queued", "needs_attention"):
     _name = f"payment: {_state}, window check success: send refund before tell till"
     HARMLESS[_name] = _DURABLE_BEFORE
+for _state in ("locating", "sending", "resuming", "queued", "needs_attention"):
+    HARMLESS[f"refund: {_state}, write off: no tell till"] = (
+        "a till follows the payment whose cancel it replaced, and that is told"
+    )
+HARMLESS["payment: refunding, write off: end refund before tell till"] = (
+    "one record has closed both, and the till that hears of one of them first is told the truth"
+)
 for _news in ("cancel refused", "status check success"):
     for _mistake in ("no call person", "note attention before call person"):
         HARMLESS[f"payment: cancel_queued, {_news}: {_mistake}"] = _CALLED_BEFORE

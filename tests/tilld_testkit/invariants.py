@@ -25,6 +25,7 @@ RECORDS = {
     payment.WAITING: ("start",),
     payment.PAYING: ("intent",),
     payment.INQUIRING: ("intent",),
+    payment.SHOWING: ("intent",),
     payment.APPROVED: ("intent",),
     payment.PAID: ("paid",),
     payment.FAILED: ("failed",),
@@ -34,6 +35,7 @@ RECORDS = {
     payment.REFUNDING: ("refund",),
     payment.CANCELLED: ("closed",),
     payment.RETURNED: ("returned",),
+    payment.WRITTEN_OFF: ("written off",),
 }
 REFUND_RECORDS = {
     refund.LOCATING: ("requested",),
@@ -43,14 +45,15 @@ REFUND_RECORDS = {
     refund.NEEDS_ATTENTION: ("attention",),
     refund.REFUNDED: ("refunded",),
     refund.REFUSED: ("refused",),
+    refund.WRITTEN_OFF: ("written off",),
 }
 SAYS = {payment.PAID: "paid"}
-SAYS.update(dict.fromkeys((payment.FAILED, payment.CANCELLED, payment.RETURNED), "settled"))
+SAYS.update(dict.fromkeys([s for s in payment.SETTLED if s != payment.PAID], "settled"))
 SAYS.update(dict.fromkeys((*payment.OWING, payment.REFUNDING), "not paid"))
 OWED = ("cancel", "queued", "attention")
 
 # I3: what may follow a record. The first is "nothing yet".
-_OPEN = ("queued", "attention", "refund", "closed", "returned")
+_OPEN = ("queued", "attention", "refund", "closed", "returned", "written off")
 FOLLOWS = {
     "": ("intent", "failed"),
     "intent": ("failed", "cancel", "paid", "closed"),
@@ -59,7 +62,7 @@ FOLLOWS = {
     "cancel": _OPEN,
     "queued": _OPEN,
     "attention": _OPEN,
-    "refund": ("attention", "closed", "returned"),
+    "refund": ("attention", "closed", "returned", "written off"),
 }
 
 
@@ -69,6 +72,8 @@ def on_note(world: World, what: str, event: str) -> None:
         raise Broken(f"I3: the record {what} follows {world.flash or 'nothing'}")
     if what == "paid" and event != "acknowledge":
         raise Broken("I3: an approval is never paid without the till's acknowledgement")
+    if what == "written off" and event != "write off":
+        raise Broken("I15: a cancel is written off, and no operator has signed that")
 
 
 def on_send(world: World, what: str) -> None:
@@ -103,8 +108,22 @@ def on_row(world: World, row: Row, true: frozenset[str]) -> None:
         raise Broken("§2: it is inquired for longer than the setting says")
     if after == payment.INQUIRING and "send inquiry" not in effects:
         raise Broken("§2: what is unknown is not asked about at once")
+    if event == "code issued" and after != payment.SHOWING:
+        raise Broken(f"I33: a code was issued, and the payment is {after}")
+    if (state, event) == (payment.SHOWING, "silence"):
+        _on_showing(row, payment.CODE_LIVES in true)
     if payment.NEVER_EXISTED in true and after in payment.OWING:
         raise Broken("I8: proven never to have existed, and the cancel is not closed")
+
+
+def _on_showing(row: Row, lives: bool) -> None:
+    """Before the wait for one more answer about an order code ends."""
+    if lives and row[3] != payment.SHOWING:
+        raise Broken("§2: an order code is given up while it may still be paid")
+    if not lives and row[3] == payment.SHOWING:
+        raise Broken("§2: an order code is shown for longer than the setting says")
+    if lives and "send inquiry" not in row[4]:
+        raise Broken("§2: nobody asks whether the order code was paid")
 
 
 def on_refund_row(row: Row, true: frozenset[str]) -> None:

@@ -52,10 +52,24 @@ UNREACHABLE: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("try",),
     ),
     (
+        "the refund that replaced the cancel was written off with it; of the running shell, whose "
+        "refunds have lines of their own, its answer may come between the two",
+        PAYMENT,
+        (payment.WRITTEN_OFF,),
+        ("refund done", "refund closed", "refund exceeds", "refund refused"),
+    ),
+    (
         "the lane's own answer ended it, so no try is due",
         REFUND,
-        refund.SETTLED,
+        (refund.REFUNDED, refund.REFUSED),
         ("try",),
+    ),
+    (
+        "its payment heard of that end, and owes no refund that could be written off; the running "
+        "shell's lines may cross there too",
+        REFUND,
+        (refund.REFUNDED,),
+        ("write off",),
     ),
 )
 

@@ -46,6 +46,7 @@ RECOVERS = {
     "closed": payment.CANCELLED,
     "returned": payment.RETURNED,
     "paid": payment.PAID,
+    "written off": payment.WRITTEN_OFF,
 }
 REFUND_RECOVERS = {
     "requested": refund.LOCATING,
@@ -54,6 +55,7 @@ REFUND_RECOVERS = {
     "attention": refund.NEEDS_ATTENTION,
     "refunded": refund.REFUNDED,
     "refused": refund.REFUSED,
+    "written off": refund.WRITTEN_OFF,
 }
 
 
@@ -67,9 +69,10 @@ class Weather(NamedTuple):
     oddities: int = 0  # signed refusals that honest books don't explain: balance, status, disputes
     others: int = 0  # somebody cancels or refunds in the merchant's console
     lies: int = 0  # a signed F or FAIL, and then the customer pays
+    write_offs: int = 0  # an operator signs that a person has settled what is owed
 
 
-CUTS, LOSSES, DUPLICATES, LATES, ODDITIES, OTHERS, LIES = range(7)
+CUTS, LOSSES, DUPLICATES, LATES, ODDITIES, OTHERS, LIES, WRITE_OFFS = range(8)
 
 
 @cache
