@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from tilld_antom import requests, sorting
 from tilld_antom.answers import FORGED, SIGNED, UNSIGNED, canonical, read
-from tilld_antom.evidence import Evidence, clean
+from tilld_antom.evidence import Evidence, a_time, clean
+from tilld_core.civil import parse_rfc3339
 from tilld_urequests import AnswerLost, NotSent
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Session(Protocol):
         connect_timeout_s: float | None,
     ) -> Response: ...
 
-    def open_ahead(self, url: str, timeout_s: float) -> object: ...
+    def open_ahead(self, url: str, timeout_s: float, fresh: bool = False) -> object: ...
 
 
 class Account(NamedTuple):
@@ -79,7 +80,10 @@ class Antom:
         merchant: Merchant,
         signer: Signer,
         now_ms: Callable[[], int],
+        heard_time: Callable[[int], None] = lambda ms: None,
     ) -> None:
+        """``heard_time`` is given the time of every answer that Antom has signed, in epoch ms."""
+        self._heard_time = heard_time
         self._session = session
         self._merchant = merchant
         self._signer = signer
@@ -93,10 +97,11 @@ class Antom:
     def __repr__(self) -> str:
         return f"Antom({self._base_url!r}, {self._client_id!r})"
 
-    def open_ahead(self, timeout_s: float) -> bool:
-        """Connects while the scanner waits, so that `pay` costs one round trip; False: not now."""
+    def open_ahead(self, timeout_s: float, fresh: bool = False) -> bool:
+        """Connects while the scanner waits, so that `pay` costs one round trip; False: not now.
+        ``fresh``: no connection that is there already counts, and none of them is used again."""
         try:
-            self._session.open_ahead(self._base_url + self._prefix, timeout_s)
+            self._session.open_ahead(self._base_url + self._prefix, timeout_s, fresh)
         except (NotSent, AnswerLost):
             return False
         return True
@@ -117,6 +122,20 @@ class Antom:
         except AnswerLost as error:
             return self._lost("unknown", error, code)
         return self._told(sorting.pay(answer, intent, self._f_is_unknown), code)
+
+    def ask_order_code(
+        self, intent: Intent, timeout_s: float, connect_timeout_s: float | None = None
+    ) -> Evidence:
+        """ "code issued" (which is not paid, I33), "refused", "unknown", or "not sent". Once for
+        an intent, as `pay`."""
+        body = requests.order_code(intent, self._merchant)
+        try:
+            answer = self._ask("pay", body, timeout_s, connect_timeout_s)
+        except NotSent as error:
+            return self._lost("not sent", error)
+        except AnswerLost as error:
+            return self._lost("unknown", error)
+        return self._told(sorting.order_code(answer, intent, self._f_is_unknown))
 
     def inquire(self, intent: Intent, timeout_s: float) -> Evidence:
         """ "success", "fail", "closed", "undecided" or "inquiry refused"."""
@@ -243,6 +262,7 @@ class Antom:
             return UNSIGNED
         time = headers.get("response-time", "")
         if time and self._signer.verify(path, self._client_id, time, content, signature):
+            self._heard_time((parse_rfc3339(a_time(time)) or 0) * 1000)
             return SIGNED
         return FORGED
 

@@ -19,9 +19,10 @@ class Evidence(NamedTuple):
     """The event for the table, and what came with it.
 
     Facts, each only when known, each a text: ``antom_payment_id``, ``antom_refund_id``;
-    ``paid_at``, ``refunded_at`` (RFC 3339, Antom's offset); ``upstream_code`` and ``message``
-    (why not); ``reason`` (one word of `tilld_urequests`, when no answer came); ``alarm``:
-    "signature", "amount" or "id", for a person to see. None holds a secret (I31).
+    ``paid_at``, ``refunded_at`` (RFC 3339, Antom's offset); ``order_code`` (a QR's text, for the
+    customer to see); ``upstream_code`` and ``message`` (why not); ``reason`` (one word of
+    `tilld_urequests`, when no answer came); ``alarm``: "signature", "amount" or "id", for a
+    person to see. None holds a secret (I31).
     """
 
     event: str

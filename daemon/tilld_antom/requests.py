@@ -79,6 +79,15 @@ def pay(intent: Intent, code: str, merchant: Merchant) -> bytes:
     the clock is trusted. A sale without a description is described by its order number,
     because the field is mandatory.
     """
+    return _pay(intent, merchant, "PaymentCode", {"paymentMethodId": code})
+
+
+def order_code(intent: Intent, merchant: Merchant) -> bytes:
+    """`pay` that asks for an order code (antom-api.md §11): no method id, nothing secret."""
+    return _pay(intent, merchant, "OrderCode", {})
+
+
+def _pay(intent: Intent, merchant: Merchant, scenario: str, method: Mapping[str, str]) -> bytes:
     amount = _amount(intent.currency, intent.amount_minor)
     description = (intent.description or intent.order_ref)[:DESCRIPTION_LENGTH]
     return _bytes(
@@ -98,8 +107,8 @@ def pay(intent: Intent, code: str, merchant: Merchant) -> bytes:
                 }
             ),
             "paymentAmount": amount,
-            "paymentMethod": {"paymentMethodType": "CONNECT_WALLET", "paymentMethodId": code},
-            "paymentFactor": {"inStorePaymentScenario": "PaymentCode"},
+            "paymentMethod": {"paymentMethodType": "CONNECT_WALLET", **method},
+            "paymentFactor": {"inStorePaymentScenario": scenario},
             "settlementStrategy": _named({"settlementCurrency": merchant.settlement_currency}),
             "paymentNotifyUrl": merchant.notify_url,
             "paymentExpiryTime": intent.expires_at,

@@ -24,6 +24,8 @@ F_IS_UNKNOWN = ("SYSTEM_ERROR", "PROCESS_FAIL", "REPEAT_REQ_INCONSISTENT")
 # answers the only body of that id and came over verified TLS (rules.md §3).
 F_UNSIGNED = ("INVALID_SIGNATURE", "KEY_NOT_FOUND", "CLIENT_INVALID")
 
+ORDER_CODE_LENGTH = 2048  # codeValue, antom-api.md §11
+
 NO_ANSWER_F = ("SYSTEM_ERROR", "PROCESS_FAIL")  # counts as no answer, whatever was asked
 
 CANCEL_F = {
@@ -48,6 +50,32 @@ def pay(answer: Answer, intent: Intent, f_is_unknown: Collection[str] = ()) -> E
     return _unknown("unknown", answer, alarm)
 
 
+def order_code(answer: Answer, intent: Intent, f_is_unknown: Collection[str] = ()) -> Evidence:
+    """The answer to a `pay` that asks for an order code: "code issued", never "success" (I33),
+    with the QR's text as ``order_code``; "refused" or "unknown". A signed S without a code that
+    can be shown is "unknown": nobody can pay by it here, and the inquiries will say so."""
+    if answer.status != "S" or _alarm(answer, {"paymentRequestId": intent.payment_request_id}):
+        return pay(answer, intent, f_is_unknown)
+    text = _qr_text(answer.body.get("orderCodeForm"))
+    if not text:
+        return Evidence("unknown", {**_ids(answer), "message": "no order code in the answer"})
+    return Evidence("code issued", {**_ids(answer), "order_code": text})
+
+
+def _qr_text(form: object) -> str:
+    """The text of the form's QR code, for the till to draw; "" when there is none (§11 there:
+    the other display types are addresses of pictures)."""
+    details = form.get("codeDetails") if isinstance(form, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        if not isinstance(detail, dict) or detail.get("codeValueType") != "QRCODE":
+            continue
+        text = detail.get("codeValue")
+        shown = isinstance(text, str) and 0 < len(text) <= ORDER_CODE_LENGTH and text.isprintable()
+        if detail.get("displayType") in (None, "", "TEXT") and shown:
+            return str(text)
+    return ""
+
+
 def inquiry(answer: Answer, intent: Intent) -> Evidence:
     """ "success", "fail", "closed", "undecided" or "inquiry refused"; paymentStatus decides."""
     alarm = _alarm(answer, {"paymentRequestId": intent.payment_request_id})
@@ -61,6 +89,8 @@ def inquiry(answer: Answer, intent: Intent) -> Evidence:
             return Evidence("fail", _why_payment(answer))
         elif status == "CANCELLED":
             return Evidence("closed", _why_payment(answer))
+        if not alarm:  # why it is not decided; the code of the call itself only says SUCCESS
+            return Evidence("undecided", _why_payment(answer))
     if not alarm and _signed_f(answer) and answer.code not in (*NO_ANSWER_F, "ORDER_NOT_EXIST"):
         return Evidence("inquiry refused", _why(answer))
     return _unknown("undecided", answer, alarm)

@@ -113,7 +113,7 @@ class Peer:
         self.responses.append(self._answer(sent))
         return self.responses[-1]
 
-    def open_ahead(self, url: str, timeout_s: float) -> None:
+    def open_ahead(self, url: str, timeout_s: float, fresh: bool = False) -> None:
         if self.closed_door is not None:
             raise self.closed_door
         self.opened.append(url)

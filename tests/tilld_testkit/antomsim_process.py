@@ -37,16 +37,27 @@ Json = dict[str, Any]
 
 
 class Simulator:
-    """One running antomsim in its DIR; ``start`` again after ``kill`` or ``stop``."""
+    """One running antomsim in its DIR; ``start`` again after ``kill`` or ``stop``.
 
-    def __init__(self, home: Path, *options: str, listen: str = "127.0.0.1:0") -> None:
+    ``before``: a command in front of it; with one, such as into another network, its port is not
+    ours to reach, and the control paths are asked by DIR/control.sock.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        before: tuple[str, ...] = (),
+    ) -> None:
         self.home = home
+        self._before = before
         self._options = options
         self._listen = listen
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "antomsim", "--home", str(self.home)]
+        command = [*self._before, sys.executable, "-m", "antomsim", "--home", str(self.home)]
         self.process = subprocess.Popen(
             [*command, "--listen", self._listen, *self._options],
             env=os.environ | {"PYTHONPATH": str(TOOLS)},
@@ -83,6 +94,8 @@ class Simulator:
 
     def control(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
         """A control call on the port of the API."""
+        if self._before and status == 200:
+            return self.control_by_socket(method, path, body)
         with contextlib.closing(self.connect()) as connection:
             return _ask(connection, method, path, body, status)
 
