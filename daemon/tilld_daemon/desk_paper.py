@@ -10,7 +10,8 @@ from tilld_core.ledger import Job, entry_of
 from tilld_core.messages import CallError
 from tilld_daemon.lookup import differs, kind_of, object_id, reserve
 from tilld_daemon.printing import JOB_NEEDS_BYTES
-from tilld_hal.errors import StorageFault
+from tilld_daemon.receipts import shows_code
+from tilld_hal.errors import Refused, StorageFault
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,14 +37,23 @@ class PaperCalls:
 
     async def print_receipt(self, params: Params) -> Params:
         subject = self._subject(params)
+        if not isinstance(self._ledger.keys.get(params["key"]), Job):
+            self._check(subject)  # the same key is the same job, whatever has become of its subject
         receipts = self._device.receipts
         named = "payment" if params["payment"] is not None else "refund"
         copies = params["copies"] or 1
-        return await self._new_job(
+        is_code = shows_code(subject)
+
+        def paper() -> list[dict[str, Any]]:
+            if is_code and not shows_code(subject):
+                raise Refused("the order code can't be paid any more")
+            return receipts.document(subject)
+
+        return await self.new_job(
             params["key"],
-            object_id(subject),
+            "" if is_code else object_id(subject),  # a slip to pay by is no earlier receipt
             {"of": "receipt", named: object_id(subject), "copies": str(copies)},
-            lambda: receipts.document(subject),
+            paper,
             copies,
         )
 
@@ -54,11 +64,11 @@ class PaperCalls:
 
         packed: bytes = msgpack.packb(document)
         digest = hashlib.blake2b(packed, digest_size=16).hexdigest()
-        return await self._new_job(
+        return await self.new_job(
             params["key"], "", {"of": "print", "document": digest}, lambda: document, 1
         )
 
-    async def _new_job(
+    async def new_job(
         self,
         key: str,
         of: str,
@@ -66,6 +76,9 @@ class PaperCalls:
         document: Callable[[], list[dict[str, Any]]],
         copies: int,
     ) -> Params:
+        """The job of this key, begun if it is new. ``of`` is the payment or refund whose receipt
+        it is, else ""; ``asked`` names the kind of paper (``of``) and what else makes two calls
+        the same, without spaces; ``document()`` is asked when its turn comes."""
         printing = self._device.printing
         if printing is None:
             raise CallError("no_printer")
@@ -102,10 +115,11 @@ class PaperCalls:
 
     def get_receipt(self, params: Params) -> Params:
         subject = self._subject(params)
+        self._check(subject)
         return self._device.receipts.shown(subject)
 
     def _subject(self, params: Params) -> Payment | Refund:
-        """What the paper is about. Raises CallError not_paid while there is nothing to print."""
+        """What the paper is about."""
         if (params["payment"] is None) == (params["refund"] is None):
             raise CallError(
                 "bad_param", "Name either the payment or the refund.", ["payment", "refund"]
@@ -117,8 +131,11 @@ class PaperCalls:
         )
         if found is None:
             raise CallError("not_found")
-        self._device.receipts.check(found, self._shell.view(found)["decided"])
         return found
+
+    def _check(self, subject: Payment | Refund) -> None:
+        """Raises CallError not_paid while there is nothing to print."""
+        self._device.receipts.check(subject, self._shell.view(subject)["decided"])
 
 
 def _body(asked: dict[str, str]) -> str:

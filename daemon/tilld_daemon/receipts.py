@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tilld_core import civil, payment, receipt, refund
+from tilld_core import civil, payment, receipt, refund, report_paper
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
 
@@ -52,6 +52,8 @@ class Receipts:
                 raise CallError(
                     "not_paid", "The refund is not confirmed, so it has no receipt yet."
                 )
+        elif shows_code(subject):
+            return
         elif not decided:
             raise CallError("not_paid", "The payment is not decided yet.", payment=subject.payment)
         elif subject.state == payment.FAILED and not was_sent(subject):
@@ -60,12 +62,13 @@ class Receipts:
     def document(self, subject: Thing) -> list[dict[str, Any]]:
         """The blocks to print now: headed COPY when an earlier print of it left the terminal."""
         settings = self._settings
+        is_copy = subject.receipts_printed and not shows_code(subject)
         return receipt.document(
             self._fields(subject),
             self._columns,
             self._header,
             settings.footer,
-            settings.copy_text if subject.receipts_printed else "",
+            settings.copy_text if is_copy else "",
             settings.language,
             self._logo,
         )
@@ -81,11 +84,23 @@ class Receipts:
             ),
         }
 
+    def report_document(self, report: dict[str, Any]) -> list[dict[str, Any]]:
+        """The blocks of a period's report, as report.get has it."""
+        return report_paper.document(
+            report,
+            self._columns,
+            self._header,
+            self._terminal,
+            self._settings.language,
+            self._logo,
+        )
+
     def _fields(self, subject: Thing) -> receipt.Fields:
         if isinstance(subject, Payment):
             return self._payment_fields(subject)
         paid = self._ledger.payments.get(subject.payment)
         at_s = civil.parse_rfc3339(subject.refunded_at) or self._known(subject.decided_at_s)
+        paid_s = self._paid_s(paid) if paid else None
         return receipt.fields(
             receipt.REFUND,
             subject.payment,
@@ -94,28 +109,44 @@ class Receipts:
             subject.amount_minor,
             at_s,
             self._offset_min(at_s or 0),
+            self._settings.language,
             antom_payment_id=subject.antom_payment_id or None,
+            description=(paid.description or None) if paid else None,
+            terminal=self._terminal,
             refund=subject.refund,
             antom_refund_id=subject.antom_refund_id or None,
-            terminal=self._terminal,
+            payment_value=paid.amount_minor if paid else None,
+            paid_s=paid_s,
+            paid_offset_min=self._offset_min(paid_s or 0),
         )
 
     def _payment_fields(self, subject: Payment) -> receipt.Fields:
-        is_paid = subject.state == payment.PAID
-        at_s = civil.parse_rfc3339(subject.paid_at) if is_paid else None
-        at_s = at_s or self._known(subject.decided_at_s)
+        kind = receipt.PAID if subject.state == payment.PAID else receipt.NOT_PAID
+        at_s = self._paid_s(subject)
+        if shows_code(subject):
+            kind = receipt.ORDER_CODE
+            at_s = self._known(subject.created_at_s)
         return receipt.fields(
-            receipt.PAID if is_paid else receipt.NOT_PAID,
+            kind,
             subject.payment,
             subject.order_ref,
             subject.currency,
             subject.amount_minor,
             at_s,
             self._offset_min(at_s or 0),
+            self._settings.language,
             antom_payment_id=subject.antom_payment_id or None,
+            description=subject.description or None,
             terminal=self._terminal,
-            state=None if is_paid else subject.state,
+            state=subject.state if kind == receipt.NOT_PAID else None,
+            code=subject.order_code if kind == receipt.ORDER_CODE else None,
+            expires_s=subject.code_expires_s if kind == receipt.ORDER_CODE else None,
         )
+
+    def _paid_s(self, subject: Payment) -> int | None:
+        """When it was paid, by Antom's time; of another one, when it was decided."""
+        at_s = civil.parse_rfc3339(subject.paid_at) if subject.state == payment.PAID else None
+        return at_s or self._known(subject.decided_at_s)
 
     def _known(self, at_s: int) -> int | None:
         return at_s if at_s and self._clock_was_set() else None
@@ -124,3 +155,8 @@ class Receipts:
 def was_sent(failed: Payment) -> bool:
     """A failed payment of which something may have reached Antom."""
     return failed.reason == "declined"
+
+
+def shows_code(subject: Thing) -> bool:
+    """An order code that may still be paid: its paper is a slip to pay by, and no receipt."""
+    return isinstance(subject, Payment) and subject.state == payment.SHOWING
