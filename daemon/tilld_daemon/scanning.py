@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from tilld_core import paycode
@@ -47,10 +46,19 @@ class ScannerThread:
         self._scanned = scanned
         self._there = there
         self._open: Scanner | None = None
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def stop(self) -> None:
+        """Gives the scanner back; nothing is said any more once this has returned."""
+        self._stopping.set()
+        scanner = self._open
+        if scanner is not None:
+            scanner.wake()
+        self._thread.join()
 
     def arm(self) -> None:
         """A payment waits: what was scanned before this does not count."""
@@ -63,7 +71,7 @@ class ScannerThread:
 
     def _run(self) -> None:
         last = None
-        while True:
+        while not self._stopping.is_set():
             try:
                 scanner = catalogue.open_driver(
                     "scanner", self._device.driver, self._device.settings
@@ -72,7 +80,7 @@ class ScannerThread:
                 if last != error.reason:
                     last = error.reason
                     self._say(self._there, last)
-                time.sleep(LOOK_AGAIN_S)
+                self._stopping.wait(LOOK_AGAIN_S)
                 continue
             last = None
             self._say(self._there, "")
@@ -81,7 +89,7 @@ class ScannerThread:
     def _read(self, scanner: Scanner) -> None:
         self._open = scanner
         try:
-            while True:
+            while not self._stopping.is_set():
                 scan = scanner.read(None)
                 if scan is not None:
                     self._say(self._scanned, scan)
@@ -121,6 +129,11 @@ class Codes:
         if used and self._now_ms() - used[0] <= self._same_within_ms:
             return "this code was just used: ask the customer for a fresh one"
         return ""
+
+    def kind(self, text: str) -> str:
+        """One of the four kinds of paycode, by the settings."""
+        code = self._code
+        return paycode.judge(text, code.prefixes, code.lengths, code.not_payment).kind
 
     def use(self, text: str, payment: str) -> None:
         now_ms = self._now_ms()

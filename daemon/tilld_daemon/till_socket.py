@@ -1,4 +1,4 @@
-"""MessagePack-RPC on a Unix socket (till_socket.md §1): bytes in, calls out, answers back.
+"""MessagePack-RPC on one connection (till_socket.md §1): bytes in, calls out, answers back.
 
 One connection is one protocol object. What a call means is the desk's business; here are the
 wire's limits, and the promise that a hostile connection costs the others nothing.
@@ -7,29 +7,29 @@ wire's limits, and the promise that a hostile connection costs the others nothin
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
-import pwd
-import socket
-import stat
-import struct
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tilld_core import limits
-from tilld_core.messages import CallError, check_params, method
+from tilld_core.messages import ANY, ENGINEER, METHODS, TILL, CallError, check_params, method
+from tilld_daemon.till_messages import CONTAINERS_MAX, NOTHING, Malformed, Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tilld_core.messages import Method
 
 log = logging.getLogger("tilld.socket")
 
-RECEIVE_BYTES = 65536
+RECEIVE_BYTES = 16384
 MSGID_END = 1 << 32
+MESSAGES_A_TURN = 2
+NEST = (dict, list)
+ROWS = {
+    role: {row[0]: row for row in METHODS if row[1] in (role, ANY)} for role in (TILL, ENGINEER)
+}
+HELLO = {"hello": method("hello")}
+TOO_MUCH = "The message holds too many maps and lists."
 
 
 class Desk(Protocol):
@@ -41,6 +41,18 @@ class Desk(Protocol):
     def caught_up(self, connection: Connection) -> None: ...
 
 
+class Server(Protocol):
+    """What all connections share."""
+
+    desk: Desk
+    message_within_s: float
+
+    def admit(self, connection: Connection) -> bool: ...
+    def forget(self, connection: Connection) -> None: ...
+    def pack(self, message: list[Any]) -> bytes: ...
+    def bug(self, error: BaseException) -> None: ...
+
+
 class Later:
     """An answer that comes by itself. ``ends`` means: it ends with its connection."""
 
@@ -49,42 +61,65 @@ class Later:
         self.ends = ends
 
 
-Answer = Later | dict[str, Any] | None
+class Promise:
+    """An answer that whoever has it gives by ``keep``, in the same moment: no task, no turn of
+    the loop lies between. Given twice, or after its connection's end, it goes nowhere."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self.hear: Callable[[object], object] | None = None
+
+    def keep(self, result: object) -> None:
+        if not self.is_over:
+            self.is_over = True
+            assert self.hear is not None
+            self.hear(result)
+
+    def cancel(self) -> None:
+        self.is_over = True
 
 
-class Repeated:
-    """A map that named a key twice: no kind of parameter accepts it."""
+Answer = Later | Promise | dict[str, Any] | None
 
 
-def _map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | Repeated:
-    held = dict(pairs)
-    return held if len(held) == len(pairs) else Repeated()
+class Caller(NamedTuple):
+    """Who is at the other end: ``role`` is messages.TILL, ENGINEER, or "" with the reason in
+    ``why_not``; ``fingerprint`` is the client certificate's (SHA-256, hex), "" without one."""
+
+    role: str
+    why_not: str = ""
+    fingerprint: str = ""
+
+
+NOBODY = Caller("", "This user may not talk to the terminal.")
+
+
+def _inside(outer: object) -> Iterable[object]:
+    if type(outer) is dict:
+        return outer.values()
+    return outer if type(outer) is list else ()
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One till's connection."""
+    """One till's or engineer's connection; ``who`` tells which from its transport."""
 
-    def __init__(self, server: TillSocket) -> None:
+    def __init__(
+        self, server: Server, who: Callable[[asyncio.Transport], Caller] = lambda _: NOBODY
+    ) -> None:
         self.server = server
         self.client = ""
-        self.greeted = False
+        self.caller = NOBODY
         self.errors_as_text = False
-        self.allowed = False
         self.ignored = 0
         self.transport: asyncio.Transport | None = None
+        self._who = who
+        self._rows: dict[str, Method] = {}  # what it may call now
         self._received = bytearray(RECEIVE_BYTES)
         self._view = memoryview(self._received)
-        self._unpacker = msgpack.Unpacker(
-            raw=False,
-            strict_map_key=False,
-            object_pairs_hook=_map,
-            ext_hook=msgpack.ExtType,
-            max_buffer_size=limits.MESSAGE_MAX_BYTES + RECEIVE_BYTES,
-        )
-        self._fed = 0
-        self._done = 0
+        self._messages = Messages()
         self._unfinished: asyncio.TimerHandle | None = None
-        self._open: dict[int, asyncio.Future[Any] | None] = {}
+        self._is_paused = False
+        self._open: dict[int, asyncio.Future[Any] | Promise | None] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -93,7 +128,13 @@ class Connection(asyncio.BufferedProtocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=limits.UNREAD_EVENTS_MAX_BYTES)
-        self.allowed = self.server.may_sell(transport.get_extra_info("socket"))
+        self.caller = self._who(transport)
+        self._rows = HELLO if self.caller.role else {}
+
+    def greet(self, client: str) -> None:
+        """It has said hello: from now on it may call what its role may."""
+        self.client = client
+        self._rows = ROWS[self.caller.role]
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._unfinished:
@@ -114,81 +155,114 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._fed += nbytes
-        self._unpacker.feed(self._view[:nbytes])
-        while self._take():
-            pass
-        if self.is_open:
-            self._watch_the_rest()
+        self._messages.feed(self._view[:nbytes])
+        self._take_turn()
 
-    def _take(self) -> bool:
+    def _take_turn(self) -> None:
+        """Acts on a few messages; one who sends without a pause waits then for the others."""
+        transport, messages = self.transport, self._messages
+        if transport is None or transport.is_closing():
+            return
         try:
-            message = self._unpacker.unpack()
-        except msgpack.OutOfData:
-            return False
-        except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
-            return self._close("malformed input")
-        done = self._unpacker.tell()
-        too_long = done - self._done > limits.MESSAGE_MAX_BYTES
-        self._done = done
-        if self._unfinished:
-            self._unfinished.cancel()
-            self._unfinished = None
-        if too_long:
-            self._close("a message of more than 64 KiB")
-            return False
-        return self._hear(message)
-
-    def _watch_the_rest(self) -> None:
-        rest = self._fed - self._done
-        if rest > limits.MESSAGE_MAX_BYTES:
-            self._close("a message of more than 64 KiB")
-        elif rest and self._unfinished is None:
+            for _ in range(MESSAGES_A_TURN):
+                message = messages.next()
+                if message is NOTHING:
+                    break
+                if self._unfinished is not None:
+                    self._unfinished.cancel()
+                    self._unfinished = None
+                if not self._hear(message):
+                    return
+                if not messages.waiting_bytes:
+                    break
+            else:
+                self._wait_for_turn(transport)
+                return
+        except Malformed as error:
+            self._close(str(error))
+            return
+        if self._is_paused:
+            self._is_paused = False
+            transport.resume_reading()
+        if messages.waiting_bytes and self._unfinished is None:
             self._unfinished = asyncio.get_running_loop().call_later(
                 self.server.message_within_s, self._close, "a message that was never finished"
             )
 
+    def _wait_for_turn(self, transport: asyncio.Transport) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._take_turn)
+
     def _hear(self, message: Any) -> bool:
         """Acts on one message; False when the connection is over."""
-        if not isinstance(message, list) or not message or type(message[0]) is not int:
+        if type(message) is not list or not message or type(message[0]) is not int:
             return self._close("a message that is no MessagePack-RPC")
         if message[0] == 2:
             self.ignored += 1
             return True
         if message[0] != 0 or len(message) != 4:
             return self._close("a message that is no MessagePack-RPC request")
-        msgid = message[1]
+        _, msgid, name, params = message
         if type(msgid) is not int or not 0 <= msgid < MSGID_END:
             return self._close("a request without a proper msgid")
         if msgid in self._open:
             return self._close("a msgid that is already open")
-        self._request(msgid, message[2], message[3])
-        return self.transport is not None and not self.transport.is_closing()
-
-    def _request(self, msgid: int, name: object, params: object) -> None:
         try:
-            if len(self._open) >= limits.OPEN_REQUESTS_MAX:
-                raise CallError("too_many", "64 requests of this connection are open.")
-            row = method(name)
-            self._check_role(row)
-            if _deeper_than(params, limits.MESSAGE_MAX_DEPTH - 1):
-                raise CallError("bad_message", "The message is nested more than 8 deep.")
-            answer = self.server.desk.call(row, check_params(row, params), self)
+            row = self._rows.get(name) if type(name) is str else None
+            if row is None or len(self._open) >= limits.OPEN_REQUESTS_MAX:
+                raise self._refusal(name)
+            answer = self.server.desk.call(row, self._checked(row, params), self)
         except CallError as error:
-            self._answer(msgid, error, None)
-            return
-        if not isinstance(answer, Later):
-            self._answer(msgid, None, answer)
-            return
+            return self._answer(msgid, error, None)
+        if type(answer) is Promise:
+            self._open[msgid] = answer
+            answer.hear = lambda result: self._kept(msgid, result)
+            return True
+        if type(answer) is not Later:
+            return self._answer(msgid, None, answer)
         task = asyncio.ensure_future(answer.work)
         self._open[msgid] = task if answer.ends else None
         task.add_done_callback(lambda done: self._finished(msgid, done))
+        return True
 
-    def _check_role(self, row: Method) -> None:
-        if not self.allowed:
-            raise CallError("not_allowed", "This user may not talk to the terminal.")
-        if not self.greeted and row[0] != "hello":
-            raise CallError("bad_message", "The first call of a connection must be hello.")
+    def _refusal(self, name: object) -> CallError:
+        """Why this connection may not call that now."""
+        if len(self._open) >= limits.OPEN_REQUESTS_MAX:
+            return CallError("too_many", "64 requests of this connection are open.")
+        role, caller = method(name)[1], self.caller.role
+        if not caller:
+            return CallError("not_allowed", self.caller.why_not)
+        if not self._rows or self._rows is HELLO:
+            return CallError("bad_message", "The first call of a connection must be hello.")
+        return CallError("not_allowed", f"{name} is the {role}'s, not the {caller}'s.")
+
+    def _checked(self, row: Method, params: object) -> dict[str, Any]:
+        if self._messages.containers > CONTAINERS_MAX:
+            raise CallError("bad_message", TOO_MUCH)
+        try:
+            return check_params(row, params)
+        except CallError:
+            # No method takes what is so deep or so much: the right calls need no look at it.
+            self._check_shape(params)
+            raise
+
+    def _check_shape(self, params: object) -> None:
+        """At most 8 levels, the message itself being the first, and so many maps and lists."""
+        level, count = [params], self._messages.containers
+        for _ in range(limits.MESSAGE_MAX_DEPTH - 1):
+            level = [inner for outer in level for inner in _inside(outer) if type(inner) in NEST]
+            if not level:
+                return
+            count += len(level)
+            if count > CONTAINERS_MAX:
+                raise CallError("bad_message", TOO_MUCH)
+        raise CallError("bad_message", "The message is nested more than 8 deep.")
+
+    def _kept(self, msgid: int, result: object) -> None:
+        del self._open[msgid]
+        self._answer(msgid, None, result)
 
     def _finished(self, msgid: int, done: asyncio.Future[Any]) -> None:
         known = self._open.pop(msgid, False) is not False
@@ -209,12 +283,16 @@ class Connection(asyncio.BufferedProtocol):
 
     # Out.
 
-    def _answer(self, msgid: int, error: CallError | None, result: object) -> None:
+    def _answer(self, msgid: int, error: CallError | None, result: object) -> bool:
+        """Whether the connection goes on."""
         told: object = None
         if error is not None:
             told = f"{error.code}: {error.message}" if self.errors_as_text else error.as_map()
-        if self._write([1, msgid, told, result]) and error is None:
+        if not self._write([1, msgid, told, result]):
+            return False
+        if result is not None and self.caller.role == TILL:
             self.server.desk.delivered(result)
+        return True
 
     @property
     def is_full(self) -> bool:
@@ -239,107 +317,3 @@ class Connection(asyncio.BufferedProtocol):
             self._close("more than 1 MiB of answers unread")
             return False
         return True
-
-
-def _deeper_than(thing: object, depth: int) -> bool:
-    if isinstance(thing, dict):
-        inner: Any = thing.values()
-    elif isinstance(thing, list):
-        inner = thing
-    else:
-        return False
-    if depth == 0:
-        return True
-    return any(_deeper_than(each, depth - 1) for each in inner)
-
-
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        caller.settimeout(1.0)
-        try:
-            caller.connect(path)
-        except ConnectionRefusedError:
-            return False
-        except OSError:
-            return True  # busy, or not ours to look at: somebody's
-    return True
-
-
-class TillSocket:
-    """The listening socket, who may use it, and how many."""
-
-    def __init__(
-        self,
-        desk: Desk,
-        bug: Callable[[BaseException], None],
-        message_within_s: float,
-        uids: tuple[int, ...] = (),
-        gids: tuple[int, ...] = (),
-    ) -> None:
-        self.desk = desk
-        self.bug = bug
-        self.message_within_s = message_within_s
-        self.connections: set[Connection] = set()
-        self._uids = uids
-        self._gids = gids
-        self._server: asyncio.Server | None = None
-        self._path = ""
-        self._inode = 0
-        self._packer = msgpack.Packer(use_bin_type=True)
-
-    async def listen(self, path: str) -> None:
-        """Binds; a socket file that a dead daemon left behind is replaced. Raises OSError, also
-        when another process answers there."""
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
-            if _answers(path):
-                raise OSError(errno.EADDRINUSE, "another process answers there", path)
-            os.unlink(path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(path)
-        self._path = path
-        self._inode = os.stat(path).st_ino
-        # Whoever may connect is told by its credentials whether it may sell.
-        os.chmod(path, 0o666 if self._uids or self._gids else 0o600)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(
-            lambda: Connection(self), sock=listener, backlog=64
-        )
-
-    def close(self) -> None:
-        if self._server:
-            self._server.close()
-            if os.path.exists(self._path) and os.stat(self._path).st_ino == self._inode:
-                os.unlink(self._path)
-
-    def admit(self, connection: Connection) -> bool:
-        if len(self.connections) >= limits.CONNECTIONS_MAX:
-            log.warning("refused a connection: there are %d", limits.CONNECTIONS_MAX)
-            return False
-        self.connections.add(connection)
-        return True
-
-    def forget(self, connection: Connection) -> None:
-        if connection in self.connections:
-            self.connections.discard(connection)
-            self.desk.left(connection)
-
-    def pack(self, message: list[Any]) -> bytes:
-        packed: bytes = self._packer.pack(message)
-        return packed
-
-    def may_sell(self, peer: socket.socket) -> bool:
-        """By peer credentials: configured users and groups, or our own uid and root."""
-        size = struct.calcsize("3i")
-        _, uid, gid = struct.unpack(
-            "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        )
-        if not self._uids and not self._gids:
-            return uid in (0, os.getuid())
-        if uid in self._uids or gid in self._gids:
-            return True
-        try:
-            of_user = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
-        except KeyError:
-            return False
-        return any(group in self._gids for group in of_user)

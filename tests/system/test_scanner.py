@@ -12,6 +12,7 @@ from tilld_testkit.shop import new_key, open_shop
 def terminal(tmp_path_factory, _one_simulator):
     folder = tmp_path_factory.mktemp("device")
     with open_shop(folder, _one_simulator, scale=0.1, scanner=True) as terminal:
+        terminal.read_scanner()
         yield terminal
 
 

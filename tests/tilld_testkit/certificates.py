@@ -65,14 +65,21 @@ def make_ca(folder: "str | Path", name: str = "tilld test CA") -> Identity:
 
 
 def issue(
-    ca: Identity, names: "list[str]", valid_for_s: int = 86400, client: bool = False
+    ca: Identity,
+    names: "list[str]",
+    valid_for_s: int = 86400,
+    client: bool = False,
+    unit: str = "",
 ) -> Identity:
     """A server's (or client's) certificate from `ca`, for DNS names and IP addresses.
 
     A negative `valid_for_s` gives one that expired that long ago. The files are named after the
-    first name, next to the authority's.
+    first name, next to the authority's. ``unit`` is the subject's organizational unit.
     """
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, names[0])]
+    if unit:
+        parts.append(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit))
+    subject = x509.Name(parts)
     key = ec.generate_private_key(ec.SECP256R1())
     ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=valid_for_s)
     purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
@@ -85,6 +92,27 @@ def issue(
     )
     stem = f"{names[0]}_{cert.serial_number:x}"
     return Identity(cert, key, ca.folder, stem)
+
+
+def der(identity: Identity) -> bytes:
+    """The certificate's bytes, of which its fingerprint is made."""
+    return identity.cert.public_bytes(serialization.Encoding.DER)
+
+
+def revocations(ca: Identity, revoked: "list[Identity]") -> bytes:
+    """The CA's list of certificates that are good no more, as PEM."""
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.cert.subject)
+        .last_update(now - _HOUR)
+        .next_update(now + _DAY)
+    )
+    for one in revoked:
+        serial = one.cert.serial_number
+        gone = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - _HOUR)
+        made = made.add_revoked_certificate(gone.build())
+    return made.sign(ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def _name(name: str) -> x509.GeneralName:

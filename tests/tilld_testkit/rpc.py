@@ -182,12 +182,13 @@ class Refusal(Exception):
 
 
 class Rpc:
-    """One connection. It says hello by itself unless told not to."""
+    """One connection, made here or by the caller. It says hello by itself unless told not to."""
 
-    def __init__(self, path: Path, hello: bool = True, **hello_params: Any) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(
+        self, where: Path | socket.socket, hello: bool = True, **hello_params: Any
+    ) -> None:
+        self.socket = where if isinstance(where, socket.socket) else _connected(where)
         self.socket.settimeout(PATIENCE_S)
-        _connect(self.socket, path)
         self._reader = Reader()
         self._msgid = 0
         self.answers: dict[int, tuple[Any, Any]] = {}
@@ -299,8 +300,10 @@ class Rpc:
         self.order.append(msgid)
 
 
-def _connect(client: socket.socket, path: Path) -> None:
+def _connected(path: Path) -> socket.socket:
     """A socket's path may be longer than an address holds: it is named by its folder then."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(PATIENCE_S)
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         client.connect(f"/proc/self/fd/{folder}/{path.name}")
@@ -309,3 +312,4 @@ def _connect(client: socket.socket, path: Path) -> None:
         raise
     finally:
         os.close(folder)
+    return client
