@@ -14,7 +14,7 @@ from tilld_daemon.store import JournalFull
 from tilld_hal.errors import StorageFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tilld_core.ledger import Entry
     from tilld_daemon.storage_thread import StorageThread
@@ -27,7 +27,8 @@ class Journal:
     """``live()`` gives the records that must be kept; ``failed(fault)`` hears of the first fault,
     ``room(found)`` whether there is room for what was refused for want of it.
 
-    ``fault`` is that of a storage which could only be read when it was opened.
+    ``fault`` is that of a storage which could only be read when it was opened. ``said_again``
+    gives the batches that must be found before these records (`tilld_core.families`).
     """
 
     def __init__(
@@ -38,13 +39,16 @@ class Journal:
         failed: Callable[[StorageFault], None],
         room: Callable[[bool], None],
         fault: StorageFault | None,
+        said_again: Callable[[list[Entry]], Iterable[list[Entry]]] = lambda entries: (),
     ) -> None:
         self._store = store
         self._thread = thread
         self._live = live
         self._failed = failed
         self._room = room
+        self._said_again = said_again
         self._missing_bytes = 0  # the most that was refused; 0 while there is room for it
+        self._vain_bytes = 0  # the least for which writing it anew would win too little
         self._turn = asyncio.Lock()  # a snapshot and the notes around it keep their order
         self._reserved: dict[str, int] = {}
         self._fault = fault
@@ -80,14 +84,21 @@ class Journal:
             except JournalFull as full:
                 raise _no_room(full) from full
 
+    def cost_bytes(self, entries: list[Entry]) -> int:
+        """The most that these records may need, noted or marked together."""
+        return self._store.cost_bytes(entries)
+
     async def reserve(self, of: str, size: int) -> bool:
         """Keeps room for all that ``of`` may need; False when there is none (I22)."""
         async with self._turn:
+            if 0 < self._vain_bytes <= size and self._store.room_bytes < size:
+                return False  # nothing has gone since that was tried in vain
             live = self._live() if self._store.room_bytes < size else []
             try:
                 await self._ask(lambda: self._store.reserve(size, (lambda: live) if live else None))
             except JournalFull:
                 self._missing_bytes = max(self._missing_bytes, size)
+                self._vain_bytes = min(size, self._vain_bytes or size)
                 self._room(False)
                 return False
             self._reserved[of] = self._reserved.get(of, 0) + size
@@ -106,7 +117,8 @@ class Journal:
             log.error("the journal has no room left for what %s may still need", of)
 
     def release(self, of: str) -> None:
-        """Gives back what ``of`` did not use."""
+        """Gives back what ``of`` did not use; it is settled, so its records may be fewer, too."""
+        self._vain_bytes = 0
         size = self._reserved.pop(of, 0)
         if size:
             released = self._thread.call(lambda: self._store.release(size))
@@ -123,6 +135,13 @@ class Journal:
         """Writes into the room of ``of``; what an object writes beyond its reservation (a cancel
         that Antom refuses again and again) finds room when the journal is written anew, for its
         older records go. Raises JournalFull when even that was not enough."""
+        for batch in self._said_again(entries):  # the next note carries them with it
+            await self._write(self._store.mark, batch, "")
+        await self._write(write, entries, of)
+
+    async def _write(
+        self, write: Callable[[list[Entry], int], None], entries: list[Entry], of: str
+    ) -> None:
         cost = min(self._store.cost_bytes(entries), self._reserved.get(of, 0))
         try:
             await self._ask(lambda: write(entries, cost))
@@ -131,6 +150,13 @@ class Journal:
             await self._ask(lambda: write(entries, cost))
         if cost:
             self._reserved[of] -= cost
+
+    async def write_anew(self) -> None:
+        """Leaves out what has left memory. Raises StorageFault."""
+        async with self._turn:
+            self._vain_bytes = 0
+            await self._compact()
+            self._look_for_room()
 
     async def _compact(self) -> None:
         live = self._live()

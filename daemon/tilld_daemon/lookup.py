@@ -9,25 +9,29 @@ from tilld_core.errors import BadValue
 from tilld_core.ledger import Job
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
+from tilld_core.periods import Period
 from tilld_core.refund import Refund
 from tilld_hal.errors import StorageFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tilld_core.ledger import Ledger
     from tilld_daemon.journal import Journal
+    from tilld_daemon.past import Past
 
     Params = dict[str, Any]
 
 Thing = TypeVar("Thing", Payment, Refund, Job)
+Numbered = TypeVar("Numbered", Payment, Refund)
 
 
 class Lookup:
-    """Objects by id or key."""
+    """Objects by id or key, and lists of them."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, past: Past) -> None:
         self._ledger = ledger
+        self._past = past
 
     def payment(self, params: Params, key_name: str = "key") -> Payment:
         """By ``payment``, ours or Antom's id, or by its key. Raises CallError."""
@@ -58,23 +62,50 @@ class Lookup:
             raise CallError("key_mismatch", f"This key is not that {name}'s.", [key_name])
         return found
 
-    def page(
-        self, params: Params, things: Sequence[Thing], is_asked_for: Callable[[Thing], bool]
-    ) -> tuple[list[Thing], str | None]:
-        """The things asked for after the cursor, and the next cursor: the last id of this page.
+    async def page(
+        self,
+        params: Params,
+        things: dict[str, Numbered],
+        is_asked_for: Callable[[Numbered], bool],
+        past: Callable[[int, int], Awaitable[list[Numbered]]] | None,
+    ) -> tuple[list[Numbered], str | None]:
+        """The things asked for after the cursor, newest first, and the next cursor: the last id
+        of this page.
 
-        ``things`` are all in their order, asked for or not, so that a cursor stays good when
-        what it names has moved on in the meantime.
+        ``things`` are those in memory, asked for or not; ``past(before, size)`` gives those asked
+        for of the archive. A cursor stays good when what it names has moved on in the meantime.
         """
-        first = 0
-        if params["cursor"] is not None:
-            ids = [object_id(thing) for thing in things]
-            if params["cursor"] not in ids:
-                raise CallError("bad_param", "This cursor is not of this list.", ["cursor"])
-            first = ids.index(params["cursor"]) + 1
         size = params["limit"] or limits.LIST_DEFAULT
-        rest = [thing for thing in things[first:] if is_asked_for(thing)]
-        return rest[:size], object_id(rest[size - 1]) if len(rest) > size else None
+        before = await self._before(params["cursor"], things)
+        found = [one for one in things.values() if one.number < before and is_asked_for(one)]
+        if past is not None:
+            found += await past(before, size + 1)
+        found.sort(key=lambda one: -one.number)
+        return found[:size], object_id(found[size - 1]) if len(found) > size else None
+
+    async def _before(self, cursor: str | None, things: dict[str, Numbered]) -> int:
+        if cursor is None:
+            return limits.INT_MAX
+        known = things.get(cursor)
+        number = known.number if known else await self._past.number_of(cursor)
+        if number is None:
+            raise CallError("bad_param", "This cursor is not of this list.", ["cursor"])
+        return number
+
+
+def page_of(
+    params: Params, things: Sequence[Thing], is_asked_for: Callable[[Thing], bool]
+) -> tuple[list[Thing], str | None]:
+    """The same of things that are all in memory and in their order, asked for or not."""
+    first = 0
+    if params["cursor"] is not None:
+        ids = [object_id(thing) for thing in things]
+        if params["cursor"] not in ids:
+            raise CallError("bad_param", "This cursor is not of this list.", ["cursor"])
+        first = ids.index(params["cursor"]) + 1
+    size = params["limit"] or limits.LIST_DEFAULT
+    rest = [thing for thing in things[first:] if is_asked_for(thing)]
+    return rest[:size], object_id(rest[size - 1]) if len(rest) > size else None
 
 
 async def reserve(journal: Journal, of: str, size: int) -> None:
@@ -85,11 +116,6 @@ async def reserve(journal: Journal, of: str, size: int) -> None:
         raise CallError("storage") from fault
     if not found:
         raise CallError("journal_full")
-
-
-def newest_first(things: Collection[Thing]) -> list[Thing]:
-    """The ledger holds its objects in the order in which they came."""
-    return list(reversed(list(things)))
 
 
 def amount_of(amount: dict[str, Any]) -> tuple[str, int]:
@@ -111,6 +137,8 @@ def differs(fields: list[str]) -> str:
 def kind_of(thing: object) -> str:
     if isinstance(thing, Payment):
         return "payment"
+    if isinstance(thing, Period):
+        return "report"
     return "refund" if isinstance(thing, Refund) else "print job"
 
 

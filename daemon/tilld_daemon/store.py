@@ -16,7 +16,7 @@ from tilld_hal.storage import PAGE, SEGMENTS
 if TYPE_CHECKING:
     from tilld_hal.storage import Storage
 
-_CHUNK = 1 << 20  # bytes read at once; a multiple of PAGE
+_CHUNK = 1 << 16  # bytes read at once; a multiple of PAGE
 _BLANK = bytes(_CHUNK)
 _LIST_HEADER = 3  # bytes before the items of a list that fits a frame
 

@@ -1,0 +1,68 @@
+"""Gives back memory that only loading needed.
+
+A start runs through most of its libraries once and then uses a part of them. Their pages are
+clean copies of files: dropping them loses nothing, and what is used again comes back from the
+system's cache in microseconds. On a small terminal that is the difference between 42 and 30 MiB.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+
+log = logging.getLogger("tilld")
+
+_MADV_DONTNEED = 4
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ +(/.*)?")
+
+
+def give_back() -> None:
+    """Takes some ten milliseconds and any thread; a system that can't do it is left as it is."""
+    import ctypes
+
+    system = ctypes.CDLL(None)
+    try:
+        with open("/proc/self/smaps") as mappings:
+            pages = _clean(mappings.read())
+    except OSError as error:
+        log.info("no memory is given back: %s", error)
+        return
+    for start, size in pages:
+        system.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_DONTNEED)
+    trim()
+
+
+def loaded() -> None:
+    """Everything is loaded: what is there now stays, and no later collection looks at it again.
+    What those look at is small then, so they come often and garbage has no time to spread."""
+    gc.collect()
+    gc.freeze()
+    give_back()
+
+
+def trim() -> None:
+    """What was freed goes back to the system, where the C library can do that."""
+    import ctypes
+
+    gc.collect()
+    system = ctypes.CDLL(None)
+    if hasattr(system, "malloc_trim"):
+        system.malloc_trim(0)
+
+
+def _clean(smaps: str) -> list[tuple[int, int]]:
+    """Start and size of what is mapped from files, can't be written, and was never changed:
+    no page of it is our own ("Anonymous"), so each can be read from its file again."""
+    found = []
+    at: tuple[int, int] | None = None
+    for line in smaps.splitlines():
+        mapping = _MAPPING.fullmatch(line)
+        if mapping is not None:
+            start, end = int(mapping[1], 16), int(mapping[2], 16)
+            at = (start, end - start) if mapping[4] and "w" not in mapping[3] else None
+        elif at is not None and line.startswith("Anonymous:"):
+            if line.split()[1] == "0":
+                found.append(at)
+            at = None
+    return found
