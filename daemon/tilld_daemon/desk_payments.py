@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import limits, payment
-from tilld_core.ledger import PAYMENT_NEEDS_BYTES
-from tilld_core.messages import CallError
+from tilld_core.messages import TILL, CallError
 from tilld_core.payment import Payment
-from tilld_daemon.lookup import amount_of, differs, kind_of, newest_first, reserve
-from tilld_daemon.views import PERIOD
+from tilld_core.room import payment_needs_bytes
+from tilld_daemon.lookup import amount_of, differs, kind_of, reserve
 
 if TYPE_CHECKING:
     from tilld_daemon.device import Device
@@ -47,8 +47,8 @@ class PaymentCalls:
         return found
 
     def name(self, named: Payment, connection: Connection) -> None:
-        """A waiting payment lives as long as an open connection has named it."""
-        if named.state != payment.WAITING:
+        """A waiting payment lives as long as a till's open connection has named it."""
+        if named.state != payment.WAITING or connection.caller.role != TILL:
             return
         if self._waiting != named.payment:
             self._waiting = named.payment
@@ -78,9 +78,11 @@ class PaymentCalls:
             self._shell.start_soon(self._shell.leave(waiting))
 
     async def start(self, params: Params, connection: Connection) -> Params:
+        if params["by"] == payment.ORDER_CODE and params["code"] is not None:
+            raise CallError("bad_param", "An order code is issued, none is given.", ["code"])
         if params["key"] not in self._ledger.keys:
             self._check_request(params)
-            await self._check_ready(with_code=params["code"] is not None)
+            await self._check_ready(_needs_scanner(params))
         async with self._admission:
             known = self._ledger.keys.get(params["key"])
             if known is None:
@@ -96,9 +98,8 @@ class PaymentCalls:
         """A new payment, recorded; or the reason why there can be none, with nothing changed."""
         self._check_request(params)  # once more: another start may have used the code meanwhile
         currency, value = amount_of(params["amount"])
-        code = params["code"]
         self._check_order(params)
-        if code is None:
+        if _needs_scanner(params):
             self._check_scanner()
         new = Payment(
             payment=self._shell.new_id(value),
@@ -107,43 +108,45 @@ class PaymentCalls:
             currency=currency,
             amount_minor=value,
             created_at_s=self._shell.now_s(),
+            by=params["by"] or payment.PRESENTED_CODE,
             split=bool(params["split"]),
             description=params["description"] or "",
             scan_timeout_ms=(params["scan_timeout_s"] or limits.SCAN_TIMEOUT_DEFAULT_S) * 1000,
         )
-        await reserve(self._device.journal, new.payment, PAYMENT_NEEDS_BYTES)
-        await self._begin(new, code)
+        await reserve(self._device.journal, new.payment, payment_needs_bytes(new))
+        await self._begin(new, params["code"])
         return new
 
     def _check_request(self, params: Params) -> None:
         """What is wrong with the call itself, whatever the terminal's state."""
         amount_of(params["amount"])
-        if params["by"] == "order_code":
-            raise CallError("bad_param", "Order codes are not in this version.", ["by"])
         if params["code"] is not None:
-            refusal = self._device.codes.refusal(params["code"])
+            refusal = self._device.scanner.codes.refusal(params["code"])
             if refusal:
                 raise CallError("bad_code", f"Not accepted: {refusal}.", ["code"])
 
     async def _begin(self, new: Payment, code: str | None) -> None:
         self._ledger.add_payment(new)
         self._ledger.moved(new)
-        if code is None:
-            self._device.arm()
+        if new.by == payment.ORDER_CODE:
+            await self._shell.happen(new, "start order code")
+        elif code is None:
+            self._device.scanner.arm()
+            self._shell.start_soon(self._device.upstream.open_ahead())
             await self._shell.happen(new, "start")
         else:
-            self._device.codes.use(code, new.payment)
+            self._device.scanner.codes.use(code, new.payment)
             await self._shell.happen(new, "start with code", {"code": code})
 
-    async def _check_ready(self, with_code: bool) -> None:
+    async def _check_ready(self, needs_scanner: bool) -> None:
         """Refuses when something observed stands in the way (till_socket.md §3)."""
         health = self._device.health
         if health.way_is_closed and not health.way_looked_at_since(LOOKED_LATELY_MS):
             await self._device.look_upstream(LOOK_AGAIN_S)
-        # a till that reads the code itself needs no scanner
-        blocks = health.blocks(but=("scanner",) if with_code else ())
+        blocks = health.blocks(but=() if needs_scanner else ("scanner",))
         if blocks:
-            raise CallError("not_ready", " ".join(block["message"] for block in blocks))
+            said = " ".join(block["message"] for block in blocks)
+            raise CallError("not_ready", said, blocks=blocks)
 
     def _check_order(self, params: Params) -> None:
         undecided, paid = self._ledger.order_is(params["order_ref"])
@@ -159,7 +162,7 @@ class PaymentCalls:
             )
 
     def _check_scanner(self) -> None:
-        if self._device.scanner_is == "no":
+        if self._device.scanner.is_there == "no":
             raise CallError("no_scanner")
         waiting = self._ledger.waiting_for_code()
         if waiting is not None:
@@ -193,15 +196,30 @@ class PaymentCalls:
         await self._shell.happen(closed, "close key")
         return closed
 
-    def list(self, params: Params) -> Params:
-        ref, wanted = params["order_ref"], params["open"]
-        things = self._ledger.payments.values() if ref is None else self._ledger.orders.get(ref, ())
+    async def list(self, params: Params) -> Params:
+        ref, wanted, period = params["order_ref"], params["open"], params["period"]
 
         def is_asked_for(one: Payment) -> bool:
-            return params["period"] in (None, PERIOD) and wanted in (None, _is_open(one))
+            same = period in (None, one.period) and ref in (None, one.order_ref)
+            return same and wanted in (None, _is_open(one))
 
-        page, cursor = self._lookup.page(params, newest_first(things), is_asked_for)
+        page, cursor = await self._lookup.page(
+            params,
+            self._ledger.payments,
+            is_asked_for,
+            None if wanted else partial(self._device.past.payments, _given(ref, period)),
+        )
         return {"payments": [self._shell.view(one) for one in page], "next": cursor}
+
+
+def _needs_scanner(params: Params) -> bool:
+    """Not for an order code, nor for a till that has read the code itself."""
+    return params["code"] is None and params["by"] != payment.ORDER_CODE
+
+
+def _given(order_ref: str | None, period: int | None) -> dict[str, object]:
+    asked = {"order_ref": order_ref, "period": period}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _is_open(one: Payment) -> bool:
@@ -216,7 +234,7 @@ def _same_payment(known: Payment, params: Params) -> None:
     asked = {
         "order_ref": params["order_ref"],
         "amount": (params["amount"]["currency"], params["amount"]["value"]),
-        "by": params["by"] or "customer_code",
+        "by": params["by"] or payment.PRESENTED_CODE,
         "split": bool(params["split"]),
     }
     was = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import money, payment, refund
-from tilld_core.ledger import REFUND_NEEDS_BYTES
 from tilld_core.messages import CallError
 from tilld_core.refund import Refund
-from tilld_daemon.lookup import amount_of, differs, kind_of, newest_first, reserve
+from tilld_core.room import refund_needs_bytes
+from tilld_daemon.lookup import amount_of, differs, kind_of, reserve
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,7 +40,7 @@ class RefundCalls:
                 raise CallError("key_used", f"This key belongs to a {kind_of(known)}.")
             paid = self._refundable(params)
             new = self._new_refund(paid, params)
-            await reserve(self._device.journal, new.refund, REFUND_NEEDS_BYTES)
+            await reserve(self._device.journal, new.refund, refund_needs_bytes(new))
             self._ledger.add_refund(new)
             await self._shell.happen(new, "start")
         return self._shell.view(new)
@@ -112,7 +112,7 @@ class RefundCalls:
         if differing:
             raise CallError("key_mismatch", differs(differing), differing)
 
-    def list(self, params: Params) -> Params:
+    async def list(self, params: Params) -> Params:
         named, wanted = params["payment"], params["open"]
         paid = self._ledger.find_payment(named) if named is not None else None
         of = paid.payment if paid else named
@@ -120,6 +120,7 @@ class RefundCalls:
         def is_asked_for(one: Refund) -> bool:
             return of in (None, one.payment) and wanted in (None, one.state in refund.OPEN)
 
-        things = newest_first(self._ledger.refunds.values())
-        page, cursor = self._lookup.page(params, things, is_asked_for)
+        # what is named has been recalled with all its refunds; what is open never leaves
+        past = None if wanted or of is not None else self._device.past.refunds
+        page, cursor = await self._lookup.page(params, self._ledger.refunds, is_asked_for, past)
         return {"refunds": [self._shell.view(one) for one in page], "next": cursor}

@@ -12,6 +12,7 @@ from tilld_antom.client import Account, Antom
 from tilld_antom.requests import Merchant
 from tilld_antom.signing import BadKey, Signer, load_private_key, load_public_key
 from tilld_daemon.settings_file import SettingsError, SettingsFile
+from tilld_hal.clock import BUILT_MS
 from tilld_urequests import Session
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 IDLE_CONNECTIONS = 4
 
 
-def build(settings: Settings, clock: Clock) -> Antom:
-    """The client, keys loaded. Raises SettingsError for a key or authority that is none."""
+def build(
+    settings: Settings, clock: Clock, clock_is_set: Callable[[], object] = lambda: None
+) -> Antom:
+    """The client, keys loaded; ``clock_is_set`` is called, in any thread, when an answer has set
+    it. Raises SettingsError for a key or authority that is none."""
     upstream = settings.upstream
     try:
         signer = Signer(
@@ -42,7 +46,21 @@ def build(settings: Settings, clock: Clock) -> Antom:
         agent_token=token,
         f_is_unknown=upstream.f_is_unknown,
     )
-    return Antom(_session(settings, clock), account, _merchant(settings), signer, clock.wall_ms)
+    session, merchant = _session(settings, clock), _merchant(settings)
+    heard_time = set_by_peer(clock, clock_is_set)
+    return Antom(session, account, merchant, signer, clock.wall_ms, heard_time)
+
+
+def set_by_peer(clock: Clock, is_set: Callable[[], object]) -> Callable[[int], None]:
+    """What takes the time of a verified answer: the first one moves a clock that nobody has set
+    forward, and no later one does anything (rules.md §2, Clock)."""
+
+    def heard(ms: int) -> None:
+        if not clock.trusted() and ms >= BUILT_MS:
+            clock.advance_wall(ms, verified=True)
+            is_set()
+
+    return heard
 
 
 def _session(settings: Settings, clock: Clock) -> Session:

@@ -8,15 +8,19 @@ so nobody hears of a decision before its record is durable (I4).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import civil, payment, refund, request_id
-from tilld_core.ledger import PAYMENT_NEEDS_BYTES, REFUND_NEEDS_BYTES, entry_of
+from tilld_core.ledger import entry_of
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
 from tilld_core.refund import Refund
+from tilld_core.room import payment_needs_bytes, refund_needs_bytes
+from tilld_daemon.story import Stories
+from tilld_daemon.told import Told, id_of, why_called
 from tilld_hal.errors import StorageFault
 
 if TYPE_CHECKING:
@@ -59,14 +63,15 @@ class Shell:
         acknowledges_itself: bool,
         window_grace_s: int,
         unsent: Callable[[Payment], None],
+        settled: Callable[[], None],
         bug: Callable[[BaseException], None],
     ) -> None:
-        """``unsent`` hears of a payment that ended before a byte of it left."""
+        """``unsent`` hears of a payment that ended before a byte of it left, ``settled`` of
+        everything that came to rest."""
         self.ledger = ledger
         self.timing = timing
         self.upstream: Upstream | None = None
         self.flusher: Flusher | None = None
-        self._views = views
         self._journal = journal
         self._clock = clock
         self._events = events
@@ -74,55 +79,44 @@ class Shell:
         self._acknowledges_itself = acknowledges_itself
         self._window_grace_s = window_grace_s
         self._unsent = unsent
+        self._settled = settled
         self._bug = bug
         self._owing = 0
         self._lines: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._told: dict[str, dict[str, Any]] = {}
-        self._prompts: dict[str, dict[str, str]] = {}
+        self._told = Told(views, events, self.now_ms)
         self._frozen: set[str] = set()
+        self.stories = Stories(self.now_s)
+        self._asking: dict[str, int] = {}  # requests under way upstream
         self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
-        self._listeners: dict[str, list[asyncio.Future[None]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def is_frozen(self, thing: Thing) -> bool:
         """A record of it may or may not be on flash; nothing about it is told or sent (I21)."""
-        return _id(thing) in self._frozen
+        return id_of(thing) in self._frozen
+
+    def is_quiet(self, thing: Thing) -> bool:
+        """Nothing is under way about it: no event, no request, no deadline, nobody who waits."""
+        name = id_of(thing)
+        known = (self._lines, self._frozen, self._asking, self._timers)
+        return not (self._told.knows(name) or any(name in one for one in known))
 
     # What tills see.
 
     def view(self, thing: Thing) -> dict[str, Any]:
         """The object as last told, with the seconds left until it is decided."""
-        told = self._told.get(_id(thing)) or self._build(thing)
-        if isinstance(thing, Payment) and not told["decided"] and thing.decides_by_ms is not None:
-            left_ms = max(0, thing.decides_by_ms - self.now_ms())
-            return {**told, "decides_in_s": (left_ms + 999) // 1000}
-        return told
+        return self._told.view(thing)
 
     async def changed(self, thing: Thing, timeout_s: float) -> None:
         """Returns at the next tell about the object, or at the timeout."""
-        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = self._listeners.setdefault(_id(thing), [])
-        waiting.append(news)
-        try:
-            await asyncio.wait((news,), timeout=timeout_s)
-        finally:
-            if news in waiting:
-                waiting.remove(news)
-            if not waiting and self._listeners.get(_id(thing)) is waiting:
-                del self._listeners[_id(thing)]
+        await self._told.changed(thing, timeout_s)
 
     def prompt(self, waiting: Payment, code: str, message: str) -> None:
         """Tells the cashier what keeps its code from being read; the payment stays as it is."""
-        self._prompts[waiting.payment] = {"code": code, "message": message}
-        waiting.revision += 1
-        self._publish(waiting)
+        self._told.prompt(waiting, code, message)
 
     def withdraw_prompt(self, waiting: Payment, code: str) -> None:
         """That prompt is true no more; another one stays."""
-        if self._prompts.get(waiting.payment, {}).get("code") == code:
-            del self._prompts[waiting.payment]
-            waiting.revision += 1
-            self._publish(waiting)
+        self._told.withdraw_prompt(waiting, code)
 
     # What happens to them.
 
@@ -161,6 +155,18 @@ class Shell:
             if unwanted.state in payment.UNDECIDED:
                 await self._move(unwanted, "till cancel", {})
 
+    async def write_off(self, owed: Payment, name: str, why: str, signed_by: str) -> None:
+        """An operator signs that a person has settled what is owed (I15): ``name`` and ``why``
+        are the operator's words, ``signed_by`` the mark of the certificate. One that owes
+        nothing stays as it is."""
+        async with self._line(owed):
+            self._refuse_frozen(owed)
+            if owed.state in (*payment.OWING, payment.REFUNDING):
+                owed.written_off_by, owed.written_off_why = name, why
+                owed.written_off_signed_by, owed.written_off_at_s = signed_by, self.now_s()
+                await self._move(owed, "write off", {})
+                self._attention(owed, f"It was written off by {name}: {why}.")
+
     async def leave(self, waiting: Payment) -> None:
         """No till asks for it any more: given up, unless its code came in the meantime."""
         async with self._line(waiting):
@@ -172,21 +178,28 @@ class Shell:
         async with self._line(waiting):
             if waiting.state != payment.WAITING:
                 return False
-            self._prompts.pop(waiting.payment, None)
+            self._told.withdraw_prompt(waiting)
             await self._move(waiting, "code", {"code": code})
             return True
 
     async def resume(self) -> None:
         """After a restart: every open payment and refund hears of it (rules.md §3)."""
         for returned in self.ledger.open_refunds():
-            await self._journal.reserve_again(returned.refund, REFUND_NEEDS_BYTES)
+            await self._journal.reserve_again(returned.refund, refund_needs_bytes(returned))
             await self._resume(returned)
+        undecided = []
         for open_payment in list(self.ledger.unsettled.values()):
-            await self._journal.reserve_again(open_payment.payment, PAYMENT_NEEDS_BYTES)
-            await self._resume(open_payment)
+            await self._journal.reserve_again(
+                open_payment.payment, payment_needs_bytes(open_payment)
+            )
+            if open_payment.state in payment.UNDECIDED:
+                undecided.append(open_payment)
+            else:
+                await self._resume(open_payment)
             replaced = self.ledger.refunds.get(open_payment.refund)
             if open_payment.state == payment.REFUNDING and replaced is not None:
                 self._tell_owner(replaced)
+        await self._decide_together(undecided)
 
     async def _resume(self, thing: Thing) -> None:
         since_s = thing.decided_at_s if isinstance(thing, Payment) else thing.created_at_s
@@ -195,7 +208,28 @@ class Shell:
             await self.happen(thing, "restart", {"owed_for_ms": owed_for_ms})
         except CallError as error:
             # The storage can't take the decision: it stays open, and a person was called (I21).
-            log.error("%s is not taken up: %s", _id(thing), error.message)
+            log.error("%s is not taken up: %s", id_of(thing), error.message)
+
+    async def _decide_together(self, undecided: list[Payment]) -> None:
+        """What a restart decides of many, with few flushes: their records are marked, and the last
+        one's note makes all of them durable. Only then does any of them go on."""
+        begun = []
+        async with contextlib.AsyncExitStack() as lines:
+            for one in undecided:
+                await lines.enter_async_context(self._line(one))
+                effects, before = self._begin(one, "restart", {})
+                verb = "note" if one is undecided[-1] else "mark"
+                try:
+                    await self._record(one, verb, effects[0].split(" ", 1)[1])
+                except CallError as error:
+                    log.error("%s is not taken up: %s", one.payment, error.message)
+                begun.append((one, effects, before))
+            if begun and self.is_frozen(begun[-1][0]):
+                self._frozen.update(one.payment for one, _, _ in begun)
+            for one, effects, before in begun:
+                if not self.is_frozen(one):
+                    self.stories.did(one, effects[0], before)
+                    await self._go_on(one, effects[1:], before, {})
 
     def start_soon(self, work: Coroutine[Any, Any, Any]) -> None:
         """Runs beside everything else; a bug in it restarts the process."""
@@ -210,28 +244,45 @@ class Shell:
             self._bug(error)
 
     def _line(self, thing: Thing) -> asyncio.Lock:
-        lock = self._lines.get(_id(thing))
+        lock = self._lines.get(id_of(thing))
         if lock is None:
-            lock = self._lines[_id(thing)] = asyncio.Lock()
+            lock = self._lines[id_of(thing)] = asyncio.Lock()
         return lock
 
     def _refuse_frozen(self, thing: Thing) -> None:
         if self.is_frozen(thing):
-            raise CallError("storage", payment=_id(thing))
+            raise CallError("storage", payment=id_of(thing))
 
     async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
+        effects, before = self._begin(thing, event, facts)
+        await self._go_on(thing, effects, before, facts)
+
+    def _begin(
+        self, thing: Thing, event: str, facts: dict[str, Any]
+    ) -> tuple[tuple[str, ...], str]:
+        """Takes the table's step: the effects that are now to be carried out, and the state that
+        it left."""
         self._refuse_frozen(thing)
-        self._told.setdefault(_id(thing), self._build(thing))
+        self._told.hold(thing)
         if facts.get("alarm"):
             self._attention(thing, f"An answer about it can't be trusted ({facts['alarm']}).")
+        before = thing.state
         step = payment.step if isinstance(thing, Payment) else refund.step
         effects = step(thing, event, facts, self.now_ms(), self.timing, self._chance)  # type: ignore[arg-type]
         self._watch(thing)
+        self.stories.heard(thing, event, facts, before)
+        return effects, before
+
+    async def _go_on(
+        self, thing: Thing, effects: tuple[str, ...], before: str, facts: dict[str, Any]
+    ) -> None:
         for effect in effects:
             await self._perform(thing, effect, facts)
+            self.stories.did(thing, effect, before)
         self._rest(thing)
 
     def _rest(self, thing: Thing) -> None:
+        self.stories.rest(thing)
         if isinstance(thing, Payment):
             self.ledger.moved(thing)
             self._count_owing()
@@ -240,9 +291,10 @@ class Shell:
         if thing.lane.attempts and self.flusher is not None:
             self.flusher.wake()  # its slot may be free for the next one
         if thing.state in (*payment.SETTLED, *refund.SETTLED):
-            self._told.pop(_id(thing), None)
-            self._prompts.pop(_id(thing), None)
-            self._journal.release(_id(thing))
+            self._told.settle(thing)
+            self._journal.release(id_of(thing))
+            self.stories.settled(thing)
+            self._settled()
 
     def _count_owing(self) -> None:
         owing = len(self.ledger.owing())
@@ -258,6 +310,8 @@ class Shell:
             await self._record(thing, verb, what)
         elif verb == "send":
             self._send(thing, what, facts)
+        elif verb == "end" and isinstance(thing, Payment):
+            self.start_soon(self.happen(self.ledger.refunds[thing.refund], "write off"))
         elif verb == "owe":
             assert self.flusher is not None
             self._dress_lane(thing)
@@ -265,27 +319,37 @@ class Shell:
         elif verb == "tell":
             self._publish(thing)
         elif verb == "call":
-            self._attention(thing, _call_message(thing))
+            self._attention(thing, why_called(thing))
 
     async def _record(self, thing: Thing, verb: str, what: str) -> None:
         """A fault freezes the object: what its record says is known after the next start."""
         if what in ENDS:
             thing.decided_at_s = self.now_s()
+        self._count_in_period(thing, what)
         entries = self._entries(thing, what)
         try:
             if verb == "note":
-                await self._journal.note(entries, _id(thing))
+                await self._journal.note(entries, id_of(thing))
             else:
-                await self._journal.mark(entries, _id(thing))
+                await self._journal.mark(entries, id_of(thing))
         except StorageFault as fault:
-            log.error("%s of %s could not be recorded: %s", what, _id(thing), fault.reason)
+            log.error("%s of %s could not be recorded: %s", what, id_of(thing), fault.reason)
             if what in STAGES:
                 return  # decides nothing: the cancel or refund goes on (I21)
-            self._frozen.add(_id(thing))
+            self._frozen.add(id_of(thing))
+            self.stories.lost(thing)
             self._attention(thing, "Its record could not be written; the next start settles it.")
-            raise CallError("storage", payment=_id(thing)) from fault
+            raise CallError("storage", payment=id_of(thing)) from fault
         if what == "paid" and isinstance(thing, Payment):
             thing.heard = False  # until an answer that says so is on its way (rules.md §1)
+
+    def _count_in_period(self, thing: Thing, what: str) -> None:
+        """Money that goes back belongs to the period in which that is confirmed."""
+        if isinstance(thing, Refund):
+            if what == "refunded":
+                thing.period = self.ledger.counts_in
+        elif what == "returned":
+            thing.returned_in = self.ledger.counts_in
 
     def _entries(self, thing: Thing, what: str) -> list[Entry]:
         """The records of a note; a serial goes with every new id."""
@@ -324,10 +388,19 @@ class Shell:
         if isinstance(thing, Payment) and what == "refund":
             self.start_soon(self.happen(self.ledger.refunds[thing.refund], "take over"))
         else:
+            self._asking[id_of(thing)] = self._asking.get(id_of(thing), 0) + 1
             self.start_soon(self._ask(thing, what, facts.get("code", "")))
 
     async def _ask(self, thing: Thing, what: str, code: str) -> None:
         """One request upstream, and its answer as the next event."""
+        try:
+            await self._ask_and_tell(thing, what, code)
+        finally:
+            self._asking[id_of(thing)] -= 1
+            if not self._asking[id_of(thing)]:
+                del self._asking[id_of(thing)]
+
+    async def _ask_and_tell(self, thing: Thing, what: str, code: str) -> None:
         evidence = await self._asked(thing, what, code)
         facts: dict[str, Any] = dict(evidence.facts)
         if what == "pay":
@@ -373,43 +446,35 @@ class Shell:
             lane.window_closes_s = civil.cancel_window_closes_at(paid_s, self._window_grace_s)
 
     def _publish(self, thing: Thing) -> None:
-        told = self._told[_id(thing)] = self._build(thing)
-        if isinstance(thing, Payment):
-            self._events.announce("payment.changed", {"payment": told})
-            if thing.state == payment.APPROVED and self._acknowledges_itself:
-                self.start_soon(self.acknowledge(thing))
-        else:
-            self._events.announce("refund.changed", {"refund": told})
-        for news in self._listeners.pop(_id(thing), ()):
-            if not news.done():
-                news.set_result(None)
+        self._told.publish(thing)
+        if isinstance(thing, Payment) and thing.state == payment.APPROVED:
+            self._approved(thing)
 
-    def _build(self, thing: Thing) -> dict[str, Any]:
-        if isinstance(thing, Payment):
-            return self._views.payment(thing, self._prompts.get(thing.payment))
-        return self._views.refund(thing)
+    def _approved(self, approved: Payment) -> None:
+        if self._acknowledges_itself:
+            self.start_soon(self.acknowledge(approved))
 
     def _attention(self, thing: Thing, message: str) -> None:
-        log.warning("a person is needed for %s: %s", _id(thing), message)
+        log.warning("a person is needed for %s: %s", id_of(thing), message)
         kind = "payment" if isinstance(thing, Payment) else "refund"
-        self._events.announce("attention", {kind: _id(thing), "message": message})
+        self._events.announce("attention", {kind: id_of(thing), "message": message})
 
     # Deadlines.
 
     def _watch(self, thing: Thing) -> None:
         """One timer an object, for the deadline that its table has set."""
-        known = self._timers.get(_id(thing))
+        known = self._timers.get(id_of(thing))
         if known and known[0] == thing.deadline_ms:
             return
         if known:
             known[1].cancel()
-            del self._timers[_id(thing)]
+            del self._timers[id_of(thing)]
         if thing.deadline_ms is not None:
             after_s = max(0, thing.deadline_ms - self.now_ms()) / 1000
             timer = asyncio.get_running_loop().call_later(
                 after_s, self._deadline, thing, thing.deadline_ms
             )
-            self._timers[_id(thing)] = (thing.deadline_ms, timer)
+            self._timers[id_of(thing)] = (thing.deadline_ms, timer)
 
     def _deadline(self, thing: Thing, deadline_ms: int) -> None:
         self.start_soon(self._deadline_over(thing, deadline_ms))
@@ -429,17 +494,3 @@ class Shell:
 
     def now_s(self) -> int:
         return self._clock.wall_ms() // 1000
-
-
-def _id(thing: Thing) -> str:
-    return thing.payment if isinstance(thing, Payment) else thing.refund
-
-
-def _call_message(thing: Thing) -> str:
-    if isinstance(thing, Refund):
-        return "Its refund is not confirmed yet; it goes on."
-    if thing.state == payment.CANCELLING:
-        return "Money was taken after it was decided not paid; it is being cancelled."
-    if thing.state == payment.CANCEL_QUEUED:
-        return "Its cancel is not confirmed yet; it goes on from flash."
-    return "Antom refuses to give the money back by itself; tries go on."

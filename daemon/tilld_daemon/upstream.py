@@ -10,7 +10,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tilld_core.payment import AT_RISK
+from tilld_core.payment import AT_RISK, ORDER_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class RefundOrder(NamedTuple):
 
 
 class Upstream:
-    """Calls by presented code, in the model `direct`.
+    """Calls by presented code or order code, in the model `direct`.
 
     ``build`` makes the Antom client; ``load`` runs it once, in a thread. ``observed`` hears
     after every call whether the way to Antom was open: "" or what stood in it, for people.
@@ -92,6 +92,13 @@ class Upstream:
         self._observed("" if opened else "no connection")
         return opened
 
+    async def look(self) -> str:
+        """Makes a new connection, to see whether one can be made: "" or what was in its way. Those
+        that were idle are closed: they may lead over a cable that is no more. Not observed here."""
+        antom = await self.ready()
+        opened = await self._in_thread(self._sales, antom.open_ahead, self._within_s, True)
+        return "" if opened else "no connection"
+
     async def pay(self, paid_for: Payment, code: str) -> Evidence:
         """One `pay`, once. Its socket may stay open until every inquiry has been asked; a
         connection that can't be had before the first inquiry is given up unsent."""
@@ -106,6 +113,8 @@ class Upstream:
                 from tilld_antom.evidence import Evidence
 
                 return Evidence("not sent", {})
+            if paid_for.by == ORDER_CODE:
+                return antom.ask_order_code(intent, within_s, connect_s)
             return antom.pay(intent, code, within_s, connect_s)
 
         return self._seen(await self._in_thread(self._sales, send))
@@ -165,9 +174,8 @@ class Upstream:
         expires = None
         if self._trusted_time() is not None:
             lasts_s = (self._timing.t_answer_ms + 999) // 1000
-            expires = self._time_text(
-                paid_for.created_at_s + paid_for.scan_timeout_ms // 1000 + lasts_s
-            )
+            latest_s = paid_for.created_at_s + paid_for.scan_timeout_ms // 1000 + lasts_s
+            expires = self._time_text(paid_for.code_expires_s or latest_s)
         return Intent(
             paid_for.payment,
             paid_for.order_ref,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import civil, payment, refund
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
     from tilld_core.payment import Payment
     from tilld_core.refund import Refund
 
-PERIOD = 1  # periods are closed by report.close; until there is one, all is in the first
-
 _PROMPTS = {row[0]: {"code": row[1], "message": row[2]} for row in PROMPTS}
 _REASONS = {row[0]: (row[1], row[2]) for row in REASONS}
 
 _OUTCOMES = {payment.PAID: "paid"}
 _REFUND_OUTCOMES = {refund.REFUNDED: "refunded", refund.REFUSED: "not_refunded"}
+
+
+TIMES_KEPT = 256
+_parsed = lru_cache(maxsize=TIMES_KEPT)(civil.parse_rfc3339)
 
 
 class Views:
@@ -29,8 +32,10 @@ class Views:
     def __init__(self, ledger: Ledger, offset_min: Callable[[int], int]) -> None:
         self._ledger = ledger
         self._offset_min = offset_min
+        # A till asks for the same few payments again and again.
+        self.time = lru_cache(maxsize=TIMES_KEPT)(self._time)
 
-    def time(self, at_s: int) -> str | None:
+    def _time(self, at_s: int) -> str | None:
         """RFC 3339 in the shop's offset; nil for a time that is not known."""
         return civil.rfc3339(at_s, self._offset_min(at_s)) if at_s else None
 
@@ -53,25 +58,31 @@ class Views:
             "settled": state in payment.SETTLED or state == payment.WAITING,
             "reason": _reason(paid_for.reason, paid_for.upstream_code, paid_for.message),
             "prompt": prompt or _PROMPTS[state],
-            "order_code": None,
+            "order_code": self._order_code(paid_for),
             "antom_payment_id": paid_for.antom_payment_id or None,
             "refunded": _amount(paid_for.currency, refunded_minor),
             "decides_in_s": None,
             "created_at": self.time(paid_for.created_at_s),
             "paid_at": self._paid_at(paid_for),
-            "period": PERIOD,
+            "period": paid_for.period,
             "revision": paid_for.revision,
         }
+
+    def _order_code(self, paid_for: Payment) -> dict[str, Any] | None:
+        """What the customer is shown, while it is shown."""
+        if paid_for.state != payment.SHOWING:
+            return None
+        return {"text": paid_for.order_code, "expires_at": self.time(paid_for.code_expires_s)}
 
     def _paid_at(self, paid_for: Payment) -> str | None:
         """Antom's time of payment in the shop's offset; without one, when it was recorded."""
         if paid_for.state != payment.PAID:
             return None
-        return self.time(civil.parse_rfc3339(paid_for.paid_at) or paid_for.decided_at_s)
+        return self.time(_parsed(paid_for.paid_at) or paid_for.decided_at_s)
 
     def refund(self, returned: Refund) -> dict[str, Any]:
         settled = returned.state in refund.SETTLED
-        refunded_s = civil.parse_rfc3339(returned.refunded_at) or returned.decided_at_s
+        refunded_s = _parsed(returned.refunded_at) or returned.decided_at_s
         return {
             "refund": returned.refund,
             "key": returned.key or None,
@@ -79,7 +90,7 @@ class Views:
             "amount": _amount(returned.currency, returned.amount_minor),
             "state": refund.SHOWN[returned.state],
             "outcome": _REFUND_OUTCOMES.get(returned.state, "pending"),
-            "decided": settled,
+            "decided": returned.state in _REFUND_OUTCOMES,
             "settled": settled,
             "reason": _reason(returned.reason, returned.upstream_code, returned.message),
             "antom_refund_id": returned.antom_refund_id or None,
