@@ -91,10 +91,11 @@ class Daemon:
         """Serves until told to stop. After a storage fault the same process starts anew: only
         reading the flash tells what became of the last decision (rules.md §3)."""
         from tilld_core.journal import NewerFormat
+        from tilld_core.ledger import BadRecord
         from tilld_daemon.desk import Desk
         from tilld_daemon.device import Device
         from tilld_daemon.settings_checks import gids, uids
-        from tilld_daemon.till_socket import TillSocket
+        from tilld_daemon.till_server import TillServer
         from tilld_hal.errors import HalError
 
         self._over = asyncio.Event()
@@ -105,14 +106,14 @@ class Daemon:
         settings = self._settings
         try:
             device = Device(settings, self._start_anew, self._bug, after_fault)
-        except (HalError, NewerFormat) as error:
+        except (HalError, NewerFormat, BadRecord) as error:
             log.error("tilld can't start: %s", error)
             return 1
         if device.journal.fault is not None and not after_fault:
             device.close()
             self._exec()  # once more: only a fault that stays is worth serving with
         device.fatal = self._refuse_settings
-        socket = TillSocket(
+        server = TillServer(
             Desk(device),
             self._bug,
             settings.timing.message_within_ms / 1000,
@@ -121,16 +122,17 @@ class Daemon:
         )
         await device.wake()
         try:
-            await socket.listen(settings.till.socket)
+            await server.listen(settings.till.socket)
+            server.listen_to_tcp(settings, device.clock, device.health)
         except OSError as error:
-            print(f"tilld: {settings.path}: [till] socket: {error}", file=sys.stderr)
+            print(f"tilld: {settings.path}: {error}", file=sys.stderr)
             device.close()
             return 2
         device.load_the_rest()
         self._tell_systemd(loop)
         log.info("tilld %s serves %s", VERSION, settings.till.socket)
         await self._over.wait()
-        socket.close()
+        server.close()
         device.close()
         if self._again:
             self._exec()

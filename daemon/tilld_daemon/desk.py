@@ -10,12 +10,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import limits, payment
-from tilld_core.messages import API, CallError
+from tilld_core.messages import API, METHODS, CallError
+from tilld_daemon.desk_engineer import EngineerCalls
 from tilld_daemon.desk_paper import PaperCalls
 from tilld_daemon.desk_payments import PaymentCalls
 from tilld_daemon.desk_refunds import RefundCalls
+from tilld_daemon.desk_reports import ReportCalls
+from tilld_daemon.desk_scanner import ScannerCalls
 from tilld_daemon.explanation import explain
-from tilld_daemon.lookup import Lookup
+from tilld_daemon.lookup import Lookup, page_of
 from tilld_daemon.till_socket import Later
 
 if TYPE_CHECKING:
@@ -30,7 +33,20 @@ if TYPE_CHECKING:
     Params = dict[str, Any]
 
 # Calls that take a key that was not known before.
-TAKE_KEYS = ("payment.start", "payment.cancel", "refund.start", "receipt.print", "printer.print")
+TAKE_KEYS = (
+    "payment.start",
+    "payment.cancel",
+    "refund.start",
+    "receipt.print",
+    "printer.print",
+    "report.close",
+    "report.print",
+)
+NAMING = ("payment", "key", "payment_key", "refund", "job")  # parameters that name something
+
+# What a call of each method names: ids, keys and orders. Lists ask for themselves.
+NAMED = {row[0]: tuple(one for one, _, _ in row[2] if one in NAMING) for row in METHODS}
+NAMED |= {"payment.list": (), "queue.list": ("cursor",)}
 
 
 class Desk:
@@ -40,28 +56,34 @@ class Desk:
         self._device = device
         self._shell = device.shell
         self._ledger = device.ledger
-        self._lookup = lookup = Lookup(device.ledger)
+        self._lookup = lookup = Lookup(device.ledger, device.past)
         admission = asyncio.Lock()
         self._payments = payments = PaymentCalls(device, lookup, admission)
         refunds = RefundCalls(device, lookup, admission)
         paper = PaperCalls(device, lookup, admission)
+        reports = ReportCalls(device, paper, admission)
+        engineer = EngineerCalls(device, lookup)
+        self._scanner = scanner = ScannerCalls(device)
         self._begun: dict[str, asyncio.Future[None]] = {}
-        self._told_at_once: dict[str, Callable[[Params, Connection], Params]] = {
+        self._told_at_once: dict[str, Callable[[Params, Connection], Answer]] = {
             "hello": self._hello,
             "payment.get": lambda p, c: self._shell.view(payments.find(p, c)),
             "payment.explain": lambda p, c: self._explain(payments.find(p, c)),
-            "payment.list": lambda p, c: payments.list(p),
             "refund.get": lambda p, c: self._shell.view(lookup.refund(p)),
-            "refund.list": lambda p, c: refunds.list(p),
             "receipt.get": lambda p, c: paper.get_receipt(p),
             "queue.list": lambda p, c: self._list_queue(p),
             "queue.flush": lambda p, c: self._flush(),
             "device.info": lambda p, c: device.presence.info(),
             "device.health": lambda p, c: device.presence.health(),
+            "scanner.read": scanner.read,
+            "scanner.stop": lambda p, c: scanner.stop(c),
             "events.subscribe": self._subscribe,
         }
         # what only waits ends with its connection
         self._waits: dict[str, Callable[[Params, Connection], Awaitable[Params]]] = {
+            "payment.list": lambda p, c: payments.list(p),
+            "refund.list": lambda p, c: refunds.list(p),
+            "report.get": lambda p, c: reports.get(p),
             "payment.wait": lambda p, c: self._wait(payments.find(p, c), p),
             "refund.wait": lambda p, c: self._wait(lookup.refund(p), p),
             "printer.job": lambda p, c: paper.job(p),
@@ -75,6 +97,9 @@ class Desk:
             "refund.start": lambda p, c: refunds.start(p),
             "receipt.print": lambda p, c: paper.print_receipt(p),
             "printer.print": lambda p, c: paper.print(p),
+            "report.close": lambda p, c: reports.close(p),
+            "report.print": lambda p, c: reports.print(p),
+            "queue.resolve": engineer.resolve,
         }
 
     def call(self, row: Method, params: Params, connection: Connection) -> Answer:
@@ -83,9 +108,14 @@ class Desk:
             raise CallError("stopping")
         name, key = row[0], params.get("key") or ""
         earlier = self._begun.get(key)
-        if earlier is None and name in self._told_at_once:
+        named = [params[one] for one in NAMED[name] if params[one]]
+        remembered = not named or not self._device.past.missing(named)
+        if earlier is None and remembered and name in self._told_at_once:
             return self._told_at_once[name](params, connection)
         work = self._after(earlier, name, params, connection)
+        if named and self._device.past.keeps:
+            order = params["order_ref"] if name == "payment.start" else ""
+            work = self._remembering(named, order, work)
         if key and name in TAKE_KEYS:
             over = self._begun[key] = asyncio.get_running_loop().create_future()
             work = self._over(key, over, work)
@@ -97,19 +127,33 @@ class Desk:
         name: str,
         params: Params,
         connection: Connection,
-    ) -> Params:
+    ) -> Params | None:
         """Calls start in the order received: one that names a key that an earlier call is just
         taking comes after that call."""
         if earlier is not None:
             await asyncio.wait((earlier,))
         if name in self._told_at_once:
-            return self._told_at_once[name](params, connection)
+            told = self._told_at_once[name](params, connection)
+            assert told is None or isinstance(told, dict), "it names a key and waits for none"
+            return told
         call = self._waits.get(name) or self._writes[name]
         return await call(params, connection)
 
+    async def _remembering(
+        self, named: list[str], order: str, work: Coroutine[Any, Any, Params | None]
+    ) -> Params | None:
+        """What a call names is in memory before it begins, and stays there until its end."""
+        with self._device.past.held([*named, order]):
+            try:
+                await self._device.past.recall(named, order)
+            except BaseException:
+                work.close()
+                raise
+            return await work
+
     async def _over(
-        self, key: str, over: asyncio.Future[None], work: Coroutine[Any, Any, Params]
-    ) -> Params:
+        self, key: str, over: asyncio.Future[None], work: Coroutine[Any, Any, Params | None]
+    ) -> Params | None:
         """``over`` is done when the key is known, or was refused."""
         try:
             return await work
@@ -129,6 +173,7 @@ class Desk:
     def left(self, connection: Connection) -> None:
         self._device.events.forget(connection)
         self._payments.left(connection)
+        self._scanner.left(connection)
 
     def caught_up(self, connection: Connection) -> None:
         self._device.events.go_on(connection)
@@ -141,8 +186,7 @@ class Desk:
                 "api_mismatch",
                 f"The till speaks version {major} of this interface, the terminal {API[0]}.",
             )
-        connection.client = params["client"]
-        connection.greeted = True
+        connection.greet(params["client"])
         return self._device.presence.greeting()
 
     def _subscribe(self, params: Params, connection: Connection) -> Params:
@@ -154,7 +198,8 @@ class Desk:
         return {"epoch": events.epoch, "seq": events.seq}
 
     def _explain(self, asked: Payment) -> Params:
-        return explain(asked, self._shell.view(asked), self._device.views.time)
+        story, refunds = self._shell.stories.of(asked), self._ledger.refunds_of(asked)
+        return explain(asked, self._shell.view(asked), story, refunds, self._device.views.time)
 
     async def _wait(self, thing: Payment | Refund, params: Params) -> Params:
         """Until the object is what the caller waits for, or the time is over."""
@@ -173,7 +218,7 @@ class Desk:
         after = self._ledger.payments.get(params["cursor"] or "")
         things = owing if after is None or after in owing else [*owing, after]
         things.sort(key=lambda one: (one.lane.window_closes_s, one.payment))
-        page, cursor = self._lookup.page(params, things, lambda one: one in owing)
+        page, cursor = page_of(params, things, lambda one: one in owing)
         now_ms, now_s = self._shell.now_ms(), self._shell.now_s()
         views = self._device.views
         return {"entries": [views.entry(one, now_ms, now_s) for one in page], "next": cursor}

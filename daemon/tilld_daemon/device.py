@@ -7,6 +7,7 @@ rest loads: keys and TLS, the scanner, the printer, the network's watch.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
@@ -15,39 +16,48 @@ import msgpack
 
 from tilld_core import civil, payment
 from tilld_core import journal as codec
+from tilld_core.families import id_of, said_again
 from tilld_core.ledger import REFUND_RECORDS, BadRecord, Job, Ledger, entry_of
 from tilld_core.messages import CallError
+from tilld_core.periods import Period
+from tilld_daemon import VERSION, listen_address
+from tilld_daemon.discovery import Discovery, Owed
 from tilld_daemon.events import Events
 from tilld_daemon.flusher import Flusher
 from tilld_daemon.health import Health
 from tilld_daemon.journal import Journal
+from tilld_daemon.memory import loaded
+from tilld_daemon.past import Past
 from tilld_daemon.presence import Presence
-from tilld_daemon.printing import Printing
+from tilld_daemon.printer_watch import PrinterWatch
+from tilld_daemon.printing import JOB_WAITS_MAX_S, Printing, end_with_last_life
 from tilld_daemon.receipts import Receipts
-from tilld_daemon.scanning import Codes, ScannerThread
 from tilld_daemon.settings_file import SettingsError
+from tilld_daemon.shared_scanner import SharedScanner
 from tilld_daemon.shell import Shell
 from tilld_daemon.storage_thread import StorageThread
 from tilld_daemon.store import Store
 from tilld_daemon.upstream import Upstream
 from tilld_daemon.views import Views
+from tilld_daemon.way import Way
 from tilld_hal import catalogue
-from tilld_hal.errors import HalError, StorageFault
+from tilld_hal.errors import StorageFault
+from tilld_hal.network import Announcement
+from tilld_hal.printer_profiles import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tilld_antom.client import Antom
+    from tilld_core.families import Thing
     from tilld_core.ledger import Entry
     from tilld_core.payment import Payment
     from tilld_core.refund import Refund
     from tilld_daemon.settings import Settings
-    from tilld_hal.network import Network
-    from tilld_hal.scanner import Scan
 
 log = logging.getLogger("tilld")
 
-LOOK_UPSTREAM_EVERY_S = 3.0  # while the way to Antom is found closed
+LOADED_AFTER_S = 30.0  # everything in use has been loaded by then, so far as it is there
 COLUMNS = 42  # of a receipt, when no printer says otherwise
 
 
@@ -75,7 +85,6 @@ class Device:
     ) -> None:
         self.settings = settings
         self.stopping = False
-        self._looking = False
         self.fatal = bug
         self._faulted = faulted
         self._bug = bug
@@ -85,13 +94,12 @@ class Device:
         self.views = Views(self.ledger, settings.offset_min)
         self.events = Events(int.from_bytes(self.clock.random_bytes(6), "big"), self._now_text)
         self.health = Health(self.clock.monotonic_ms, self._health_changed)
-        self.scanner_is = "unknown" if settings.scanner.driver else "no"
         self._storage = catalogue.open_driver(
             "storage", settings.storage.driver, settings.storage.settings
         )
         self._store, fault = self._recover()
         self._loop = loop = asyncio.get_running_loop()
-        self._storage_thread = StorageThread(loop)
+        self._storage_thread = StorageThread(loop, stuck=self._storage_stuck)
         self.journal = Journal(
             self._store,
             self._storage_thread,
@@ -99,6 +107,7 @@ class Device:
             self._storage_failed,
             self._journal_room,
             fault,
+            lambda entries: said_again(self.ledger, entries),
         )
         self.shell = Shell(
             self.ledger,
@@ -111,7 +120,21 @@ class Device:
             settings.till.acknowledge == "auto",
             settings.cancel_window_grace_s,
             self._unsent,
+            lambda: self.past.settled(),
             bug,
+        )
+        storage = settings.storage
+        self._being_marked: set[str] = set()
+        self.past = Past(
+            str(storage.settings["path"]) if storage.driver == "linux-file" else "",
+            self.ledger,
+            self.journal,
+            self._is_quiet,
+            self.shell.now_s,
+            self.clock.random_bytes,
+            self._past_degraded,
+            self._past_lost,
+            self.shell.start_soon,
         )
         self.shell.flusher = self.flusher = Flusher(
             self._owed, self._attempt, self.shell.now_ms, self.shell.now_s
@@ -121,9 +144,19 @@ class Device:
             settings.timing,
             self.views.time,
             lambda: self.shell.now_s() if self.clock.trusted() else None,
-            self._way,
+            lambda obstacle: self.way.observed(obstacle),
         )
-        self.codes = Codes(settings.code, settings.timing.same_code_within_ms, self.clock)
+        self.way = Way(self.upstream.look, self.health, self.flusher.flush, self.shell.start_soon)
+        self.discovery = Discovery(
+            settings.network,
+            self.health,
+            self.way,
+            self._announcement,
+            self._owed,
+            self._now_text,
+            bug,
+        )
+        self.scanner = SharedScanner(self)
         self.receipts = Receipts(
             self.ledger,
             settings.receipt,
@@ -135,9 +168,9 @@ class Device:
             _read(settings.receipt.logo),
         )
         self.presence = Presence(self)
+        answers = settings.printer.settings.get("status", True)
+        self.printer_watch = PrinterWatch(self.health, bool(answers))
         self.printing = self._printing() if settings.printer.driver else None
-        self._scanner: ScannerThread | None = None
-        self._network: Network | None = None
 
     # Recovery.
 
@@ -158,12 +191,7 @@ class Device:
             log.error("the journal is damaged: %s", found.damage)
             fault = fault or StorageFault(f"the journal is damaged: {found.damage}", "EBADMSG")
         for job in self.ledger.jobs.values():
-            if job.state == "sent":
-                job.state = "unknown"
-                job.reason = "The terminal restarted while it was printing."
-            elif job.state == "queued":
-                job.state = "failed"
-                job.reason = "The terminal restarted before it was printed."
+            end_with_last_life(job)
         self.clock.advance_wall(self.ledger.latest_s * 1000)
         self._number_on(self.clock.wall_ms())
         return store, fault
@@ -189,7 +217,9 @@ class Device:
             self.health.block("storage", self.journal.fault.reason)
         elif not self.ledger.device:
             self.ledger.device = self.clock.random_bytes(8).hex()
-            await self.journal.note([["device", self.ledger.device]])
+            self.ledger.opened_at_s = self.shell.now_s()
+            with contextlib.suppress(StorageFault):  # said by `_storage_failed`
+                await self.journal.note([["device", self.ledger.device], self.ledger.since()])
         await self.shell.resume()
 
     def load_the_rest(self) -> None:
@@ -197,23 +227,28 @@ class Device:
         if not self.clock.trusted():
             self.health.degrade("clock_unset", "The clock is not set; receipts say so.")
         self.shell.start_soon(self._load_upstream())
-        if self.settings.scanner.driver:
-            self._start_scanner()
+        self.shell.start_soon(self.past.open())
         if self.printing is not None:
             self.shell.start_soon(self.printing.warm())
+        self._loop.call_later(LOADED_AFTER_S, self._loaded)
+        self.scanner.start()
         if self.settings.network.driver:
-            threading.Thread(target=self._watch_network, name="network", daemon=True).start()
+            self.discovery.start()
+            self.events.subscribe(Owed(self.discovery), None, ["queue.changed"], tuple)()
 
     def close(self) -> None:
         """Nothing is lost by stopping at any moment; this lets the flash finish what it does."""
         self.stopping = True
+        self.past.close(timeout_s=5.0)
+        self.discovery.close()
         self._storage_thread.close(timeout_s=5.0)
         self._storage.close()
 
     # The journal.
 
     def _live(self) -> list[list[Any]]:
-        self.ledger.forget(self.shell.now_s())
+        if not self.past.keeps:
+            self.ledger.forget(self.shell.now_s())
         return self.ledger.snapshot()
 
     def _storage_failed(self, fault: StorageFault) -> None:
@@ -230,6 +265,14 @@ class Device:
         if self.journal.worked or not self._after_fault:
             self._faulted()
 
+    def _storage_stuck(self, is_stuck: bool) -> None:
+        """A flash that does not come back blocks new payments, and nothing but them."""
+        if is_stuck:
+            self.health.block("storage", "It has not answered for some seconds.")
+            self.events.announce("attention", {"message": "The terminal's storage hangs."})
+        elif self.journal.fault is None and not self.past.damage:
+            self.health.unblock("storage")
+
     def _journal_room(self, found: bool) -> None:
         if found:
             self.health.recover("journal_full")
@@ -241,6 +284,8 @@ class Device:
         known = self.ledger.payments.get(paid)
         if known is not None and known.state == payment.PAID and not known.heard:
             known.heard = True
+            self.ledger.moved(known)
+            self._being_marked.add(paid)
             self.shell.start_soon(self._mark_heard(known))
 
     async def _mark_heard(self, known: Payment) -> None:
@@ -248,13 +293,44 @@ class Device:
             await self.journal.mark([entry_of("heard", known)])
         except StorageFault as fault:
             log.warning("that %s was heard could not be recorded: %s", known.payment, fault.reason)
+        finally:
+            self._being_marked.discard(known.payment)
+            self.past.settled()
+
+    # The archive.
+
+    def _is_quiet(self, thing: Thing) -> bool:
+        """Nothing is under way about it, so it may leave memory."""
+        if isinstance(thing, Job):
+            return self.printing is None or self.printing.is_quiet(thing)
+        if isinstance(thing, Period):
+            return True
+        return id_of(thing) not in self._being_marked and self.shell.is_quiet(thing)
+
+    def _past_degraded(self, why: str) -> None:
+        if why:
+            self.health.degrade("archive", f"Old payments can't be put away ({why}).")
+        else:
+            self.health.recover("archive")
+
+    def _past_lost(self, why: str) -> None:
+        """Keys that were used may be unknown now: no new payment until a person has looked."""
+        self.health.block("storage", why)
+        self.events.announce("attention", {"message": f"The terminal's past is damaged: {why}"})
 
     # Upstream.
 
     def _build_antom(self) -> Antom:
         from tilld_daemon.direct import build
 
-        return build(self.settings, self.clock)
+        return build(
+            self.settings,
+            self.clock,
+            lambda: self._loop.call_soon_threadsafe(self.health.recover, "clock_unset"),
+        )
+
+    def _loaded(self) -> None:
+        threading.Thread(target=loaded, name="memory", daemon=True).start()
 
     async def _load_upstream(self) -> None:
         try:
@@ -264,30 +340,9 @@ class Device:
             return
         await self.upstream.open_ahead()
 
-    def _way(self, obstacle: str) -> None:
-        """What a call upstream has shown of the way. Closed: it is looked at until it opens;
-        open again: whatever is owed leaves now."""
-        was_closed = self.health.way_is_closed
-        self.health.way(obstacle)
-        if obstacle and not self._looking:
-            self._looking = True
-            self._look_again_later()
-        elif was_closed and not obstacle:
-            self.flusher.flush()
-
     async def look_upstream(self, timeout_s: float) -> None:
         """Looks whether the way to Antom is open now, for at most so long."""
         await asyncio.wait((asyncio.ensure_future(self.upstream.open_ahead()),), timeout=timeout_s)
-
-    def _look_again_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(LOOK_UPSTREAM_EVERY_S, lambda: self.shell.start_soon(self._look_again()))
-
-    async def _look_again(self) -> None:
-        if self.health.way_is_closed and not await self.upstream.open_ahead():
-            self._look_again_later()
-        else:
-            self._looking = False
 
     def _owed(self) -> list[Payment | Refund]:
         cancels = [one for one in self.ledger.owing() if one.state in payment.OWING]
@@ -298,57 +353,18 @@ class Device:
         self.shell.start_soon(self.shell.happen(thing, "try"))
 
     def _unsent(self, failed: Payment) -> None:
-        self.codes.give_back_of(failed.payment)
-
-    # The scanner.
-
-    def _start_scanner(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._scanner = ScannerThread(
-            self.settings.scanner, loop, self._scanned, self._scanner_there
-        )
-        self._scanner.start()
-
-    def arm(self) -> None:
-        """A payment waits for its code: old scans are dropped, the connection opened ahead."""
-        if self._scanner is not None:
-            self._scanner.arm()
-        self.shell.start_soon(self.upstream.open_ahead())
-
-    def _scanner_there(self, why_not: str) -> None:
-        """The cashier of a waiting payment hears that it can't be scanned for, and that it can."""
-        self.scanner_is = "no" if why_not else "yes"
-        waiting = self.ledger.waiting_for_code()
-        if why_not:
-            self.health.block("scanner", why_not)
-        else:
-            self.health.unblock("scanner")
-        if waiting is not None and why_not:
-            self.shell.prompt(waiting, "no_scanner", "The scanner is not connected: plug it in.")
-        elif waiting is not None:
-            self.shell.withdraw_prompt(waiting, "no_scanner")
-
-    def _scanned(self, scan: Scan) -> None:
-        waiting = self.ledger.waiting_for_code()
-        if waiting is None:
-            log.info("a scan came while nothing waited for one: %r", scan)
-            return
-        refusal = self.codes.refusal(scan.data)
-        if refusal:
-            self.shell.prompt(waiting, "scan_again", f"Scan again: {refusal}.")
-            return
-        self.codes.use(scan.data, waiting.payment)
-        self.shell.start_soon(self._pay_with(waiting, scan.data))
-
-    async def _pay_with(self, waiting: Payment, code: str) -> None:
-        if not await self.shell.scan(waiting, code):
-            self.codes.give_back(code)
+        self.scanner.codes.give_back_of(failed.payment)
 
     # The printer.
 
     def _printing(self) -> Printing:
         return Printing(
-            self.settings.printer, self.ledger, self.journal, self.job_changed, self._printer_there
+            self.settings.printer,
+            self.ledger,
+            self.journal,
+            self.job_changed,
+            self.printer_watch,
+            JOB_WAITS_MAX_S * self.settings.scale,
         )
 
     def _columns(self) -> int:
@@ -356,48 +372,28 @@ class Device:
         printer = self.settings.printer
         if self.settings.receipt.columns or not printer.driver:
             return self.settings.receipt.columns or COLUMNS
-        given = catalogue.effective_settings("printer", printer.driver, printer.settings)
-        return int(given.get("columns", COLUMNS))
-
-    def _printer_there(self, why_not: str) -> None:
-        if why_not:
-            self.health.degrade("printer", f"The printer can't be used ({why_not}).")
-        else:
-            self.health.recover("printer")
+        return columns_of(printer.settings)
 
     def job_changed(self, job: Job) -> None:
         self.events.announce("job.changed", {"job": self.views.job(job)})
+        if job.state not in ("queued", "sent"):
+            self.past.settled()
 
     def new_job_id(self) -> str:
         return f"job{self.clock.random_bytes(10).hex()}"
 
     # The network.
 
-    def _watch_network(self) -> None:
-        """In its own thread: every change is told to the event loop."""
-        device = self.settings.network
-        try:
-            network: Network = catalogue.open_driver("network", device.driver, device.settings)
-            self._network = network
-            self._say(self._network_is, network.state().link)
-            while not self.stopping:
-                state = network.watch(None)
-                if state is not None:
-                    self._say(self._network_is, state.link)
-        except HalError as error:
-            log.warning("network: %s", error.reason)
-            self._network = None
-            self._say(self._network_is, "unknown")  # what was seen last is no observation any more
-
-    def _say(self, whom: Callable[..., object], what: object) -> None:
-        self._loop.call_soon_threadsafe(whom, what)
-
-    def _network_is(self, link: str) -> None:
-        if link == "no":
-            self.health.block("no_link")
-            return
-        self.health.unblock("no_link")
-        self.flusher.flush()
+    def _announcement(self) -> Announcement:
+        """What `_tilld._tcp` says of this device; without an engineer's port, port 0."""
+        listen = self.settings.engineer.listen
+        return Announcement(
+            self.ledger.device,
+            self.settings.terminal.number,
+            VERSION,
+            len(self.ledger.owing()),
+            listen_address.parsed(listen)[1] if listen else 0,
+        )
 
     # What tills are told about the device.
 
@@ -413,7 +409,7 @@ class Device:
     @property
     def network_is(self) -> str:
         """Whether the network is watched: "yes", or "unknown"."""
-        return "yes" if self._network is not None else "unknown"
+        return self.discovery.network_is
 
     def _health_changed(self) -> None:
         self.events.announce("device.changed", self.health.report())

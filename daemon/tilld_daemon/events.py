@@ -6,7 +6,10 @@ nothing, it asks.
 
 from __future__ import annotations
 
+import asyncio
+import marshal
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tilld_core import limits
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
     Event = dict[str, Any]
-    OpenObjects = Callable[[], Iterable[tuple[str, Event]]]
+    # what has to be read first comes as a future, and is asked for again when that is done
+    OpenObjects = Callable[[], Iterable[asyncio.Future[Any] | tuple[str, Event]]]
 
 
 class Hearer(Protocol):
@@ -36,14 +40,16 @@ class Events:
         self.epoch = epoch
         self.seq = 0
         self._now = now
-        self._kept: deque[Event] = deque(maxlen=limits.EVENTS_KEPT_MAX)
+        # as bytes, a tenth of what the maps would take: few are ever asked for again
+        self._kept: deque[bytes] = deque(maxlen=limits.EVENTS_KEPT_MAX)
+        self._shapes: dict[str, list[dict[str, tuple[str, ...]]]] = {}
         self._subscribers: dict[Hashable, Subscriber] = {}
 
     def announce(self, name: str, carried: Event) -> None:
         """Numbers the event, keeps it and sends it to those who asked for its topic."""
         self.seq += 1
-        event = self.event(name, carried)
-        self._kept.append(event)
+        event = self.event(name, carried, self.seq)
+        self._kept.append(self._packed(event))
         for subscriber in self._subscribers.values():
             subscriber.hear(event)
 
@@ -76,14 +82,31 @@ class Events:
 
     def missed(self, epoch: int, seq: int) -> list[Event] | None:
         """What came after that event; None when that can't be told."""
-        oldest = self._kept[0]["seq"] if self._kept else self.seq + 1
+        oldest = self.seq - len(self._kept) + 1
         if epoch != self.epoch or not oldest - 1 <= seq <= self.seq:
             return None
-        return [event for event in self._kept if event["seq"] > seq]
+        after = len(self._kept) - (self.seq - seq)
+        return [self._unpacked(event) for event in islice(self._kept, after, None)]
 
-    def event(self, name: str, carried: Event) -> Event:
-        about = {"epoch": self.epoch, "seq": self.seq, "event": name, "at": self._now()}
-        return {**about, **carried}
+    def _packed(self, event: Event) -> bytes:
+        """Without the names of its keys, which its kind has in common."""
+        shape = {name: tuple(told) for name, told in event.items() if isinstance(told, dict)}
+        kinds = self._shapes.setdefault(event["event"], [])
+        if shape not in kinds:
+            kinds.append(shape)
+        values = {n: list(told.values()) if n in shape else told for n, told in event.items()}
+        return marshal.dumps((kinds.index(shape), values))
+
+    def _unpacked(self, packed: bytes) -> Event:
+        number, values = marshal.loads(packed)
+        shape = self._shapes[values["event"]][number]
+        return {
+            name: dict(zip(shape[name], told, strict=True)) if name in shape else told
+            for name, told in values.items()
+        }
+
+    def event(self, name: str, carried: Event, seq: int) -> Event:
+        return {"epoch": self.epoch, "seq": seq, "event": name, "at": self._now(), **carried}
 
 
 class Subscriber:
@@ -104,7 +127,8 @@ class Subscriber:
         self._topics = topics
         self._open_objects = open_objects
         self._seq = 0
-        self._behind: Iterator[Event] | None = None
+        self._reading: asyncio.Future[Any] | None = None
+        self._behind: Iterator[asyncio.Future[Any] | Event] | None = None
 
     def begin(self, since: dict[str, int]) -> None:
         self._seq = since["seq"]
@@ -122,21 +146,35 @@ class Subscriber:
         self._send(event)
 
     def go_on(self) -> None:
+        if self._reading is not None and not self._reading.done():
+            return
         while self._behind is not None and not self._connection.is_full:
             event = next(self._behind, None)
+            if isinstance(event, asyncio.Future):
+                self._reading = event
+                event.add_done_callback(lambda _: self._read())
+                return
             if event is not None:
                 self._send(event)
                 continue
             missed = self._events.missed(self._events.epoch, self._seq)
             self._behind = None if missed == [] else self._after(missed)
 
-    def _after(self, missed: list[Event] | None) -> Iterator[Event]:
+    def _read(self) -> None:
+        if self._connection.is_open:
+            self.go_on()
+
+    def _after(self, missed: list[Event] | None) -> Iterator[asyncio.Future[Any] | Event]:
         """The missed events, or one gap and a changed for everything that is open."""
         if missed is None:
-            self._seq = self._events.seq
-            yield self._events.event("gap", {})
-            for name, carried in self._open_objects():
-                yield self._events.event(name, carried)
+            seq = self._seq = self._events.seq
+            yield self._events.event("gap", {}, seq)
+            for one in self._open_objects():
+                if isinstance(one, asyncio.Future):
+                    yield one
+                else:
+                    name, carried = one
+                    yield self._events.event(name, carried, seq)
         for event in missed or ():
             self._seq = event["seq"]
             yield event

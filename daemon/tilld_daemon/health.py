@@ -25,6 +25,7 @@ class Health:
         self._blocks: dict[str, str] = {}
         self._degraded: dict[str, str] = {}
         self._way_is_open = False
+        self._report: dict[str, Any] | None = None  # as it stands, until something changes
         self._looked_ms: int | None = None
 
     def ready(self) -> str:
@@ -63,6 +64,7 @@ class Health:
         before = self.ready()
         self._looked_ms = self._now_ms()
         self._way_is_open = not obstacle
+        self._report = None
         if obstacle:
             self.block("no_gateway", obstacle)
         else:
@@ -80,14 +82,20 @@ class Health:
         return self._looked_ms is not None and self._now_ms() - self._looked_ms <= before_ms
 
     def report(self) -> dict[str, Any]:
-        return {"ready": self.ready(), "blocks": self.blocks(), "degraded": self.degraded()}
+        """``ready``, ``blocks`` and ``degraded``; whoever gets it changes nothing in it."""
+        if self._report is None:
+            ready, blocks, degraded = self.ready(), self.blocks(), self.degraded()
+            self._report = {"ready": ready, "blocks": blocks, "degraded": degraded}
+        return self._report
 
     def _set(self, where: dict[str, str], code: str, message: str) -> None:
         new = code not in where
         where[code] = message
+        self._report = None
         if new:
             self._changed()
 
     def _clear(self, where: dict[str, str], code: str) -> None:
         if where.pop(code, None) is not None:
+            self._report = None
             self._changed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,23 @@ from tilld_hal import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tilld_core.ledger import Ledger
     from tilld_daemon.device import Device
 
+AT_ONCE = 50  # families of the archive that are read together
 RECENT_S = 3600  # decided so lately is told again after a gap (till_socket.md §5)
-FEATURES = ["payment", "refund", "receipt", "printer", "queue", "events", "explain"]
+FEATURES = [
+    "payment",
+    "refund",
+    "receipt",
+    "printer",
+    "queue",
+    "events",
+    "explain",
+    "order_code",
+    "report",
+    "scanner",
+]
 
 
 class Presence:
@@ -68,8 +82,8 @@ class Presence:
         """Of each device whether it works: yes, no, unknown; never a value that may be stale."""
         device = self._device
         return {
-            "scanner": device.scanner_is,
-            "printer": "unknown",  # printer.status asks it
+            "scanner": device.scanner.is_there,
+            "printer": device.printer_watch.is_there,
             "network": device.network_is,
             "storage": "yes" if device.journal.fault is None else "no",
             "clock": "yes" if device.clock.trusted() else "unknown",
@@ -81,21 +95,37 @@ class Presence:
         return {
             **device.health.report(),
             "owed": len(device.ledger.owing()),
-            "scanner": device.scanner_is,
+            "scanner": device.scanner.is_there,
             "clock_set": "yes" if device.clock.trusted() else "no",
+            "network": device.discovery.seen(),
             "storage": device.wear(),
         }
 
-    def open_objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
-        """What a till must know after a gap: open, unsettled, or decided in the last hour."""
+    def open_objects(self) -> Iterable[asyncio.Future[Any] | tuple[str, dict[str, Any]]]:
+        """What a till must know after a gap: open, unsettled, or decided in the last hour. In
+        place of what has to be read first stands a future of it."""
         device = self._device
         since_s = device.shell.now_s() - RECENT_S
-        for one in list(device.ledger.payments.values()):
+        after = ""
+        while device.past.is_there:
+            reading = asyncio.ensure_future(device.past.recent(since_s, after, AT_ONCE))
+            yield reading
+            if reading.exception() is not None:
+                break  # that it can't be read was told; what is open is in memory
+            found, after = reading.result()
+            yield from self._told_of(found, since_s)
+            if not after:
+                break
+        yield from self._told_of(device.ledger, since_s)
+
+    def _told_of(self, ledger: Ledger, since_s: int) -> Iterable[tuple[str, dict[str, Any]]]:
+        device = self._device
+        for one in list(ledger.payments.values()):
             if one.state not in payment.SETTLED or one.decided_at_s >= since_s:
                 yield "payment.changed", {"payment": device.shell.view(one)}
-        for returned in list(device.ledger.refunds.values()):
+        for returned in list(ledger.refunds.values()):
             if not returned.decided_at_s or returned.decided_at_s >= since_s:
                 yield "refund.changed", {"refund": device.shell.view(returned)}
-        for job in list(device.ledger.jobs.values()):
+        for job in list(ledger.jobs.values()):
             if job.created_at_s >= since_s:
                 yield "job.changed", {"job": device.views.job(job)}

@@ -38,6 +38,13 @@ class Till(NamedTuple):
     users: tuple[str, ...]
     groups: tuple[str, ...]
     acknowledge: str
+    tcp_listen: str
+    tcp_cert: str
+    tcp_ca: str
+
+
+class Engineer(NamedTuple):
+    listen: str
 
 
 class Device(NamedTuple):
@@ -90,6 +97,7 @@ class Settings(NamedTuple):
     terminal: Terminal
     merchant: Merchant
     till: Till
+    engineer: Engineer
     storage: Device
     scanner: Device
     printer: Device
@@ -117,6 +125,7 @@ _KINDS = {
     "terminal": Terminal,
     "merchant": Merchant,
     "till": Till,
+    "engineer": Engineer,
     "storage": Device,
     "scanner": Device,
     "printer": Device,
@@ -128,6 +137,8 @@ _KINDS = {
 }
 _PATHS = (
     ("till", "socket"),
+    ("till", "tcp_cert"),
+    ("till", "tcp_ca"),
     ("upstream", "ca_file"),
     ("upstream", "merchant_key_file"),
     ("upstream", "antom_key_file"),
@@ -157,7 +168,7 @@ def _refuse_unknown_sections(file: SettingsFile) -> None:
             if value:
                 raise file.fault(section, key, "not in this version")
             del values[key]  # switched off, as it is
-        if section not in table.SECTIONS and (values or section not in table.LATER_SECTIONS):
+        if section not in table.SECTIONS:
             known = ", ".join(table.SECTIONS)
             raise file.fault(section, "", f"not a section; there are: {known}")
 
@@ -249,8 +260,10 @@ def _built(file: SettingsFile, values: dict[str, dict[str, Any]]) -> Settings:
     upstream = values["upstream"]
     network = values["network"]
     if network["driver"] == "linux" and settings_checks.is_on_loopback(str(upstream["url"])):
-        # No carrier and no route lies between this device and such an upstream.
-        network["settings"].setdefault("loopback", True)
+        # No carrier and no route lies between this device and such an upstream, and nobody else
+        # is on this machine to be announced to, unless the file says so.
+        for name, value in (("loopback", True), ("discover", False), ("announce", False)):
+            network["settings"].setdefault(name, value)
     upstream["path_prefix"] = upstream["path_prefix"] or _usual_prefix(str(upstream["client_id"]))
     timing_set, scale, grace_s = _timing(file, values["timing"], str(values["terminal"]["mode"]))
     made: dict[str, Any] = {section: kind(**values[section]) for section, kind in _KINDS.items()}

@@ -6,7 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from tilld_core import limits
+from tilld_core import limits, receipt
+from tilld_hal.printer_profiles import DEFAULT, PROFILES
 
 if TYPE_CHECKING:
     from tilld_daemon.settings import Settings
@@ -15,12 +16,21 @@ if TYPE_CHECKING:
 ZONES = "/usr/share/zoneinfo"
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+LOGO_ROWS_MAX = 960  # 12 cm of paper
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def check_whole(file: SettingsFile, found: Settings) -> None:
     """SettingsError at the first fault."""
-    for check in (_check_timezone, _check_upstream, _check_accounts, _check_files, _check_together):
+    for check in (
+        _check_timezone,
+        _check_upstream,
+        _check_accounts,
+        _check_files,
+        _check_letters,
+        _check_tcp,
+        _check_together,
+    ):
         check(file, found)
 
 
@@ -88,6 +98,8 @@ def _check_files(file: SettingsFile, found: Settings) -> None:
         ("upstream", "antom_key_file", upstream.antom_key_file),
         ("upstream", "agent_token_file", upstream.agent_token_file),
         ("receipt", "logo", found.receipt.logo),
+        ("till", "tcp_cert", found.till.tcp_cert),
+        ("till", "tcp_ca", found.till.tcp_ca),
     ):
         begin = _begin_of(file, section, key, path) if path else b""
         if key.endswith("_key_file") and not begin:
@@ -96,6 +108,38 @@ def _check_files(file: SettingsFile, found: Settings) -> None:
             raise file.fault(section, key, f"must be a PNG: {path}")
         if key == "logo" and len(begin) > limits.IMAGE_MAX_BYTES:
             raise file.fault(section, key, f"must have at most {limits.IMAGE_MAX_BYTES} bytes")
+        if key == "logo" and path and int.from_bytes(begin[20:24], "big") > LOGO_ROWS_MAX:
+            raise file.fault(section, key, f"must be at most {LOGO_ROWS_MAX} dots high: {path}")
+
+
+def _check_letters(file: SettingsFile, found: Settings) -> None:
+    """A receipt of nothing but question marks shows none of what it must (rules.md §6)."""
+    language, printer = found.receipt.language, found.printer
+    if not printer.driver or language not in receipt.CHINESE_LETTERS:
+        return
+    profile = PROFILES.get(str(printer.settings.get("profile")), PROFILES[DEFAULT])
+    if not profile.chinese and not printer.settings.get("font"):
+        reason = f'"{language}" needs a [printer] profile with Chinese letters, or a font'
+        raise file.fault("receipt", "language", reason)
+
+
+def _check_tcp(file: SettingsFile, found: Settings) -> None:
+    """Whoever comes over TCP has a certificate, and so has the terminal (till_socket.md §1)."""
+    till = found.till
+    if not till.tcp_listen and not found.engineer.listen:
+        return
+    for key, path in (("tcp_cert", till.tcp_cert), ("tcp_ca", till.tcp_ca)):
+        if not path:
+            raise file.fault("till", key, "must be set where tills or engineers come over TCP")
+    if till.tcp_listen == found.engineer.listen:
+        raise file.fault("engineer", "listen", "must be another port than the tills'")
+    from tilld_daemon.till_tls import make_context
+
+    try:
+        make_context(till.tcp_cert, till.tcp_ca)
+    except ValueError as error:
+        key, _, reason = str(error).partition(": ")
+        raise file.fault("till", key, reason) from error
 
 
 def _begin_of(file: SettingsFile, section: str, key: str, path: str) -> bytes:

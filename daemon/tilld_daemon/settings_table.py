@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tilld_core import limits, money, paycode, receipt
+from tilld_daemon import listen_address
 
 REQUIRED = object()  # the default of a key that has none
 
@@ -25,17 +26,9 @@ SOCKET_PATH_MAX_BYTES = 107  # sun_path of unix(7), less its NUL
 
 # Known to the design, not built yet: accepting one would promise what does not happen.
 LATER = (
-    ("till", "tcp_listen"),
-    ("till", "tcp_cert"),
-    ("till", "tcp_ca"),
-    ("engineer", "listen"),
-    ("network", "discover"),
-    ("network", "announce"),
     ("upstream", "gateway_id"),
     ("upstream", "identity"),
 )
-
-LATER_SECTIONS = ("engineer",)
 
 # Sections whose other keys are those of the driver they name, with the driver's default name;
 # "" means that the device has none.
@@ -109,6 +102,14 @@ def _currency(value: object) -> str:
 def _socket_path(value: object) -> str:
     fits = len(str(value).encode()) <= SOCKET_PATH_MAX_BYTES
     return "" if fits else f"must have at most {SOCKET_PATH_MAX_BYTES} bytes"
+
+
+def _till_address(value: object) -> str:
+    return listen_address.refusal_for_tills(str(value))
+
+
+def _engineer_address(value: object) -> str:
+    return listen_address.refusal_for_engineers(str(value))
 
 
 def _factor(value: object) -> str:
@@ -223,6 +224,38 @@ _FIXED = (
         "explicit",
         _one_of("explicit", "auto"),
         "explicit: the till acknowledges each approval; auto: tilld decides alone, at your risk",
+    ),
+    Key(
+        "till",
+        "tcp_listen",
+        TEXT,
+        "",
+        _till_address,
+        "ADDRESS:PORT of loopback or the USB network for tills over TLS; empty: none",
+    ),
+    Key(
+        "till",
+        "tcp_cert",
+        TEXT,
+        "",
+        _anything,
+        "PEM of this terminal's certificate and its key, for tills and engineers over TCP",
+    ),
+    Key(
+        "till",
+        "tcp_ca",
+        TEXT,
+        "",
+        _anything,
+        "PEM of the store's CA, which signs their certificates; its revocation lists too, if any",
+    ),
+    Key(
+        "engineer",
+        "listen",
+        TEXT,
+        "",
+        _engineer_address,
+        "ADDRESS:PORT for engineers, announced in the store's network; empty: none",
     ),
     Key(
         "upstream",
@@ -376,7 +409,14 @@ _REST = (
         _anything,
         "lines at the top of a receipt; none: the store's name",
     ),
-    Key("receipt", "footer", LINES, (), _anything, "lines at its end"),
+    Key(
+        "receipt",
+        "footer",
+        LINES,
+        (),
+        _anything,
+        "lines at the end of a receipt; not of a slip NOT PAID",
+    ),
     Key(
         "receipt",
         "columns",
@@ -402,6 +442,7 @@ SECTIONS = (
     "terminal",
     "merchant",
     "till",
+    "engineer",
     "storage",
     "scanner",
     "printer",

@@ -51,6 +51,26 @@ class Heard:
                 return [block["code"] for block in event["blocks"]]
 
 
+def test_the_engineers_port_is_announced_and_none_is_port_0(tmp_path):
+    (tmp_path / "key.pem").write_text("no key")
+    (tmp_path / "tilld.toml").write_text(SETTINGS)
+    settings = load(str(tmp_path / "tilld.toml"))
+
+    async def run():
+        ports = []
+        for listen in ("", "192.0.2.2:7443", "[2001:db8::2]:7444"):
+            there = settings._replace(engineer=settings.engineer._replace(listen=listen))
+            device = Device(there, lambda: None, lambda error: None, False)
+            await device.wake()
+            said = device._announcement()
+            ports.append(said.port)
+            assert (said.id, said.terminal, said.owed) == (device.ledger.device, "7", 0)
+            device.close()
+        assert ports == [0, 7443, 7444]
+
+    asyncio.run(run())
+
+
 def test_a_network_that_is_watched_no_more_blocks_no_payment(tmp_path):
     """What was seen last is no observation any more, and unknown is tried (till_socket.md §3)."""
     (tmp_path / "key.pem").write_text("no key")
@@ -67,8 +87,9 @@ def test_a_network_that_is_watched_no_more_blocks_no_payment(tmp_path):
         device.load_the_rest()
         while await heard.blocks() != ["no_link"]:
             pass
-        assert device._network is not None
-        device._network.close()
+        network = device.discovery._network
+        assert network is not None
+        network.close()
         assert await heard.blocks() == []
         assert device.presence.info()["drivers"]["network"]["state"] == "unknown"
         device.close()

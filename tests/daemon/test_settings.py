@@ -18,6 +18,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = ROOT / "daemon/tilld.example.toml"
 
 # Line numbers below are those of this text.
+# What is set for an upstream on this machine: nobody else is there to be announced to.
+ON_LOOPBACK = {"loopback": True, "discover": False, "announce": False}
 GOOD = """\
 [terminal]
 number = "T-0042"
@@ -54,6 +56,8 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     (tmp_path / "empty.pem").write_text("")
     (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n rest")
     (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(16 * 1024))
+    size = (8).to_bytes(4, "big") + (961).to_bytes(4, "big")
+    (tmp_path / "tall.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + size)
     return tmp_path
 
 
@@ -91,11 +95,10 @@ CHANGED = (
     ('mcc = "5411"', "mcc = 5411", "8: [merchant] mcc: must be a text"),
     ('mcc = "5411"', 'mcc = "541"', "8: [merchant] mcc: must have 4 digits"),
     ("[merchant]", "[merchants]", "5: [merchants] not a section; there are: terminal, merchant, "
-     "till, storage, scanner, printer, network, clock, upstream, timing, code, receipt"),
-    ("[scanner]", "[engineer]", "12: [engineer] not a section; there are: terminal, merchant, "
-     "till, storage, scanner, printer, network, clock, upstream, timing, code, receipt"),
-    ('driver = "linux-serial"', 'driver = "linux-hid"',
-     "13: [scanner] driver: no scanner driver 'linux-hid'; there are: dummy, linux-serial"),
+     "till, engineer, storage, scanner, printer, network, clock, upstream, timing, code, receipt"),
+    ('driver = "linux-serial"', 'driver = "linux-knife"',
+     "13: [scanner] driver: no scanner driver 'linux-knife'; there are: dummy, linux-hid, "
+     "linux-serial, simulated"),
     ('driver = "linux-serial"', "driver = 1", "13: [scanner] driver: must be a text"),
     ('driver = "linux-serial"', "", "14: [scanner] port: needs a driver, and none is named"),
     ('port = "/dev/ttyS9"', "", "12: [scanner] port: must be set for driver 'linux-serial'"),
@@ -140,12 +143,35 @@ CHANGED = (
 
 # What stands at the end of GOOD, beginning at line 25; the line that stops the start.
 ADDED = (
-    ('[till]\ntcp_listen = ":9000"', "26: [till] tcp_listen: not in this version"),
-    ('[till]\ntcp_cert = "c.pem"', "26: [till] tcp_cert: not in this version"),
-    ('[till]\ntcp_ca = "c.pem"', "26: [till] tcp_ca: not in this version"),
-    ('[engineer]\nlisten = ":9000"', "26: [engineer] listen: not in this version"),
-    ("[network]\ndiscover = true", "26: [network] discover: not in this version"),
-    ("[network]\nannounce = true", "26: [network] announce: not in this version"),
+    ('[till]\ntcp_listen = "9000"', "26: [till] tcp_listen: must be HOST:PORT"),
+    ('[till]\ntcp_listen = "127.0.0.1:0"', "26: [till] tcp_listen: must be HOST:PORT"),
+    ('[till]\ntcp_listen = "::1:9000"', "26: [till] tcp_listen: must have an IPv6 address in "
+     "brackets, [ADDRESS]:PORT"),
+    ('[till]\ntcp_listen = "till:9000"', "26: [till] tcp_listen: must name an address, not till"),
+    ('[till]\ntcp_listen = "0.0.0.0:9000"', "26: [till] tcp_listen: must be an address of "
+     "loopback or of the USB network"),
+    ('[till]\ntcp_listen = "[::]:9000"', "26: [till] tcp_listen: must be an address of "
+     "loopback or of the USB network"),
+    ('[till]\ntcp_listen = "8.8.8.8:9000"', "26: [till] tcp_listen: must be an address of "
+     "loopback or of the USB network"),
+    ('[till]\ntcp_listen = "[fe80::1]:9000"', "26: [till] tcp_listen: must name its interface, "
+     "as [fe80::1%usb0]:PORT"),
+    ('[till]\ntcp_listen = "127.0.0.1:9000"', "25: [till] tcp_cert: must be set where tills or "
+     "engineers come over TCP"),
+    ('[engineer]\nlisten = "0.0.0.0:9000"', "26: [till] tcp_cert: must be set where tills or "
+     "engineers come over TCP"),
+    ('[engineer]\nlisten = ":9000"', "26: [engineer] listen: must name an address, not nothing"),
+    ('[till]\ntcp_listen = "127.0.0.1:9000"\ntcp_cert = "antom.pem"', "25: [till] tcp_ca: must "
+     "be set where tills or engineers come over TCP"),
+    ('[till]\ntcp_cert = "antom.pem"\ntcp_ca = "antom.pem"\ntcp_listen = "[::1]:9000"', "26: "
+     "[till] tcp_cert: antom.pem: holds no usable PEM, or its key and certificate do not belong "
+     "together"),
+    ('[till]\ntcp_cert = "c.pem"', "26: [till] tcp_cert: cannot be read: c.pem: No such file or "
+     "directory"),
+    ('[till]\ntcp_cert = "antom.pem"\ntcp_ca = "antom.pem"\ntcp_listen = "127.0.0.1:9000"\n'
+     '[engineer]\nlisten = "127.0.0.1:9000"', "30: [engineer] listen: must be another port than "
+     "the tills'"),
+    ("[network]\ndiscover = 1", "26: [network] discover: must be true or false"),
     ('[till]\nacknowledge = "never"', "26: [till] acknowledge: must be one of explicit, auto"),
     ('[till]\nusers = "root"', "26: [till] users: must be a list of texts"),
     ("[till]\nusers = [0]", "26: [till] users: must be a list of texts"),
@@ -167,9 +193,13 @@ ADDED = (
     ('[code]\nnot_payment = [\n  "2899",\n  "2",\n]', "26: [code] not_payment: 2 would hide every "
      "payment code that begins with 25"),
     ("[receipt]\ncolumns = 15", "26: [receipt] columns: must be from 16 to 80"),
-    ('[receipt]\nlanguage = "tlh"', "26: [receipt] language: must be one of de, en"),
+    ('[receipt]\nlanguage = "tlh"', "26: [receipt] language: must be one of de, en, es, fr, it, "
+     "ja, nl, pl, zh"),
+    ('[receipt]\nlanguage = "zh"\n[printer]\ndriver = "linux-serial"\nport = "/dev/ttyUSB0"',
+     '26: [receipt] language: "zh" needs a [printer] profile with Chinese letters, or a font'),
     ('[receipt]\nlogo = "antom.pem"', "26: [receipt] logo: must be a PNG: antom.pem"),
     ('[receipt]\nlogo = "large.png"', "26: [receipt] logo: must have at most 16384 bytes"),
+    ('[receipt]\nlogo = "tall.png"', "26: [receipt] logo: must be at most 960 dots high: tall.png"),
     ('[receipt]\nheader = ["a\\tb"]', "26: [receipt] header: must not hold control characters"),
     ('[storage]\nsizes = 1', "26: [storage] sizes: not a setting of 'linux-file'; there are: "
      "path, size"),
@@ -246,10 +276,11 @@ def test_an_accepted_file_means_what_it_says_and_defaults_for_the_rest(
     settings = load(written(folder, GOOD))
     assert settings.terminal == ("T-0042", "test", "UTC")
     assert settings.merchant.store_name == "Shop, High Street"
-    assert settings.till == ("/run/tilld/till.sock", (), (), "explicit")
+    assert settings.till == ("/run/tilld/till.sock", (), (), "explicit", "", "", "")
+    assert settings.engineer == ("",)
     assert settings.scanner == ("linux-serial", {"port": "/dev/ttyS9"})
     assert settings.printer == ("", {})
-    assert settings.network == ("linux", {"loopback": True})
+    assert settings.network == ("linux", ON_LOOPBACK)
     assert settings.clock == ("linux", {})
     assert settings.storage == ("linux-file", {"path": "/var/lib/tilld"})
     assert settings.folder == "/var/lib/tilld"
@@ -287,9 +318,10 @@ def test_only_an_upstream_on_loopback_needs_no_route(folder: pathlib.Path) -> No
     text = GOOD.replace('mode = "test"', 'mode = "sandbox"').replace("scale = 0.1", "")
     away = text.replace("127.0.0.1:8443", "open-de-global.alipay.com")
     assert load(written(folder, away)).network == ("linux", {})
-    assert load(written(folder, text)).network == ("linux", {"loopback": True})
-    kept = text + "[network]\nloopback = false\n"
-    assert load(written(folder, kept)).network == ("linux", {"loopback": False})
+    assert load(written(folder, text)).network == ("linux", ON_LOOPBACK)
+    kept = text + "[network]\nloopback = false\nannounce = true\n"
+    asked = {**ON_LOOPBACK, "loopback": False, "announce": True}
+    assert load(written(folder, kept)).network == ("linux", asked)
 
 
 def test_the_offset_is_the_shops_at_that_time(folder: pathlib.Path) -> None:
@@ -360,7 +392,7 @@ def test_the_example_loads_once_its_keys_are_there(folder: pathlib.Path) -> None
     (folder / "antom_public.pem").write_text("KEY")
     settings = load(written(folder, text))
     assert settings.timing == Timing()
-    assert settings.printer.settings["columns"] == 42
+    assert settings.printer.settings["profile"] == "generic-42"
 
 
 def test_reading_settings_imports_nothing_heavy(folder: pathlib.Path) -> None:
@@ -384,8 +416,8 @@ def test_reading_settings_imports_nothing_heavy(folder: pathlib.Path) -> None:
 def test_what_a_later_version_brings_may_be_named_when_it_is_switched_off(
     folder: pathlib.Path,
 ) -> None:
-    off = '[network]\ndiscover = false\nannounce = false\n[till]\ntcp_listen = ""\n[engineer]\n'
-    assert load(written(folder, GOOD + off)).network == ("linux", {"loopback": True})
+    off = GOOD.replace("[upstream]\n", '[upstream]\ngateway_id = ""\nidentity = ""\n')
+    assert load(written(folder, off)) == load(written(folder, GOOD))
 
 
 def test_a_header_may_be_one_text_of_several_lines(folder: pathlib.Path) -> None:

@@ -279,6 +279,17 @@ def test_opening_ahead_twice_opens_once(session: Session, identity: Identity) ->
     assert peer.connections == 1
 
 
+def test_a_fresh_connection_replaces_every_idle_one(session: Session, identity: Identity) -> None:
+    """After the network was away nobody may be left to say that a connection is dead."""
+    with TlsPeer(identity) as peer:
+        session.open_ahead(peer.url, PLENTY_S)
+        session.open_ahead(peer.url, PLENTY_S, fresh=True)
+        assert peer.connections == 2
+        assert len(session._idle) == 1
+        assert session.request("POST", peer.url, b"hello").content == b"hello"
+    assert peer.connections == 2
+
+
 def aged(session: Session, by_s: int) -> None:
     """Lets the idle connection have been idle for so long already."""
     session._idle[0].since_ms -= by_s * 1000

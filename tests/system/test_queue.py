@@ -51,3 +51,40 @@ def _owing(till, simulator):
     key = new_key()
     till.start(key, f"order {key}", "EUR", 1250, code=simulator.fresh_code())
     return till.cancel(key)
+
+
+def test_a_cancel_that_is_never_answered_holds_up_no_other(terminal, simulator):
+    """The oldest debt, so that it is always tried first (I24)."""
+    with terminal.till() as till:
+        owed = [_approved(till, simulator) for _ in range(OWED // 2)]
+        poison, others = owed[0], owed[1:]
+        simulator.set_faults({"api": "cancel", "fault": "no answer", "payment": poison["payment"]})
+        for one in owed:
+            till.cancel(one["key"])
+        ends = [settled(till, one, timeout_s=15) for one in others]
+        assert {end["state"] for end in ends} == {"cancelled"}
+        (entry,) = till.call("queue.list")["entries"]
+        assert entry["payment"] == poison["payment"]
+        simulator.set_faults()
+        till.call("queue.flush")
+        assert settled(till, poison, timeout_s=15)["state"] == "cancelled"
+
+
+def test_everything_owed_leaves_when_antom_is_there_again(terminal, simulator):
+    with terminal.till() as till:
+        owed = [_approved(till, simulator) for _ in range(OWED // 2)]
+        simulator.control_by_socket(
+            "PUT", "/_sim/faults", [{"api": "*", "fault": "refuse connections"}]
+        )
+        cancelled = [till.cancel(one["key"]) for one in owed]
+        assert not any(one["settled"] for one in cancelled)
+        simulator.control_by_socket("PUT", "/_sim/faults", [])
+        ends = [settled(till, one, timeout_s=15) for one in cancelled]
+    assert [wrong for end in ends for wrong in at_rest(end, simulator)] == []
+
+
+def _approved(till, simulator):
+    """A payment that waits for the till's word."""
+    key = new_key()
+    code = simulator.fresh_code()
+    return till.wait(till.start(key, f"order {key}", "EUR", 1250, code=code))

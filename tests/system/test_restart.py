@@ -79,6 +79,27 @@ def test_a_payment_whose_answer_is_awaited_is_cancelled(terminal, simulator, how
     assert at_rest(end, simulator) == []
 
 
+def test_many_payments_that_were_under_way_are_decided_with_few_flushes(tmp_path, simulator):
+    """With the timers of rules.md §2, so that on a slow machine too the restart comes first."""
+    simulator.set_faults(
+        {"api": "pay", "fault": "no answer"}, {"api": "cancel", "fault": "rate limit"}
+    )
+    with open_shop(tmp_path / "device", simulator) as terminal, terminal.till() as till:
+        keys = [new_key() for _ in range(24)]
+        for n, key in enumerate(keys):
+            till.start(key, f"A-{n}", "EUR", 1250, code=simulator.fresh_code())
+        terminal.kill()
+        terminal.start()
+        ended = [till.get(key) for key in keys]
+        assert {(end["outcome"], end["reason"]["code"]) for end in ended} == {
+            ("not_paid", "restarted")
+        }
+        assert till.call("device.info")["storage"]["flushes"] < len(keys) / 2
+        terminal.kill()
+        terminal.start()
+        assert {till.get(key)["outcome"] for key in keys} == {"not_paid"}
+
+
 @pytest.mark.parametrize("how", STOPS)
 def test_a_payment_that_waited_for_its_code_has_failed(terminal, simulator, how):
     with terminal.till() as till:

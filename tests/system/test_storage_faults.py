@@ -179,7 +179,7 @@ def test_a_journal_without_room_is_shown_until_there_is_room(tmp_path, simulator
     terminal.settings_path.write_text(settings.replace("size = 4194304", "size = 65536"))
     terminal.start()
     with Rpc(terminal.socket_path) as till, listening(terminal.socket_path) as listener:
-        held = [approved(till, simulator) for _ in range(4)]
+        held = [approved(till, simulator) for _ in range(2)]
         refused = till.refused("payment.start", **body(code=simulator.fresh_code()))
         assert refused["code"] == "journal_full"
         listener.until(lambda event: _degraded(event) == ["journal_full"])

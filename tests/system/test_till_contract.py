@@ -230,9 +230,10 @@ def test_a_paid_order_is_paid_again_only_when_it_is_split(till, simulator):
     assert paid(till, simulator, order_ref="parts", split=True)["payment"] != first["payment"]
 
 
-def test_order_codes_are_refused_by_name(till):
-    told = till.refused("payment.start", **body(by="order_code"))
-    assert (told["code"], told["fields"]) == ("bad_param", ["by"])
+def test_a_code_that_is_brought_to_an_order_code_is_refused_by_name(till, simulator):
+    wanted = body(by="order_code", code=simulator.fresh_code())
+    told = till.refused("payment.start", **wanted)
+    assert (told["code"], told["fields"]) == ("bad_param", ["code"])
 
 
 # The scanner.

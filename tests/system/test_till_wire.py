@@ -5,6 +5,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,8 @@ def test_unknown_parameters_are_refused_by_name(till):
         ("order_ref", 1),
         ("order_ref", Ext(5, b"o-1")),
         ("order_ref", Raw(b"\xd6\xff\x00\x00\x00\x00")),  # a timestamp
+        ("order_ref", Raw(b"\xd7\xff" + b"\xff" * 8)),  # one with impossible nanoseconds
+        ("order_ref", Raw(b"\xc7\x05\xff" + bytes(5))),  # one of a length that there is not
         ("key", "fifteen-letters"),
         ("key", "k" * 65),
         ("key", "sixteen letters "),
@@ -131,7 +134,7 @@ def test_more_than_one_map_is_bad_message(till):
     assert refused(till, "payment.list", {}, {})["code"] == "bad_message"
 
 
-@pytest.mark.parametrize("method", ["payment.steal", "", "Hello", "report.get", "queue.resolve"])
+@pytest.mark.parametrize("method", ["payment.steal", "", "Hello", "report.reopen", "update.begin"])
 def test_an_unknown_method_is_named(till, method):
     told = refused(till, method, {})
     assert told["code"] == "unknown_method"
@@ -281,6 +284,14 @@ def test_a_message_may_be_eight_deep(till):
         deep = [deep]
     assert refused(till, "payment.list", {"cursor": deep})["code"] == "bad_param"
     assert refused(till, "payment.list", {"cursor": [deep]})["code"] == "bad_message"
+
+
+def test_more_maps_and_lists_than_any_call_needs_are_bad_message(till):
+    many: list[Any]
+    for many in ([{}] * 2000, [[]] * 2000, [[[]] * 30] * 40):
+        told = refused(till, "printer.print", {"key": new_key(), "document": many})
+        assert told["code"] == "bad_message"
+    assert refused(till, "payment.list", {"cursor": [[]] * 900})["code"] == "bad_param"
 
 
 def test_a_message_once_begun_is_finished_within_its_time(till, other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -245,7 +246,7 @@ def test_a_terminal_that_acknowledges_by_itself_is_paid_at_once(tmp_path, simula
     more = {"till": 'acknowledge = "auto"'}
     with open_shop(tmp_path / "auto", simulator, more=more) as terminal, terminal.till() as till:
         code = simulator.fresh_code()
-        payment = till.start(new_key(), "A-12", "EUR", 100, code=code)
+        payment: dict[str, Any] = till.start(new_key(), "A-12", "EUR", 100, code=code)
         while not payment["decided"]:
             payment = till.call(
                 "payment.wait", key=payment["key"], revision=payment["revision"], timeout_s=20

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import payment as payments
+from tilld_core.families import families
 from tilld_core.ledger import Ledger
+from tilld_daemon.archive import open_archive
 from tilld_daemon.store import Store
 from tilld_hal import catalogue
 
@@ -44,7 +46,25 @@ def journal_of(terminal: Terminal) -> Ledger:
             storage.close()
     for entry in found.records:
         ledger.replay(entry)
+    _add_archived(ledger, journal.parent)
     return ledger
+
+
+def _add_archived(ledger: Ledger, state: Path) -> None:
+    """What has left the journal for the archive."""
+    if not (state / "archive").exists():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for file in state.glob("archive*"):
+            shutil.copy(file, folder)
+        archive = open_archive(folder, ledger.archive, ledger.archive_batches, "")
+        try:
+            found = archive.page("payment", 1 << 60, 1 << 20, {}, list(families(ledger)))
+        finally:
+            archive.close()
+    for one in found:
+        for entry in one.entries:
+            ledger.replay(entry)
 
 
 def at_rest(told: Json, simulator: Simulator) -> list[str]:

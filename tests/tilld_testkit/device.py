@@ -23,6 +23,12 @@ PAYMENT, REFUND = "payment", "refund"
 HEARS = "hears"  # an agenda item that is an event, not an effect
 ENDED = "refund ended"  # becomes the event that says how, for the payment whose cancel it replaced
 
+# Written off is what the payment did to its refund, and no news for it.
+ENDS_OF_REFUNDS = (refund.REFUNDED, refund.REFUSED)
+
+# Money that is heard of in one of these is a discrepancy, which a person must see.
+ENDED_WITHOUT_MONEY = (payment.FAILED, payment.CANCELLED, payment.WRITTEN_OFF)
+
 Agenda = list[tuple[str, str, str]]  # (which table, verb, object); for HEARS the event
 End = tuple[int, World]  # effects done before the lights went out (0: all were done), the world
 
@@ -133,7 +139,7 @@ class Device:
             invariants.on_refund_row(row, true)
             deadline = one.deadline if row[3] == one.state else ""
             world = world._replace(refund=one._replace(state=row[3], deadline=deadline))
-            if row[3] in refund.SETTLED and not self.asked_for:
+            if row[3] in ENDS_OF_REFUNDS and not self.asked_for:
                 then = [(PAYMENT, HEARS, ENDED)]
         else:
             if event == ENDED and one is not None:
@@ -142,7 +148,7 @@ class Device:
             if row is None:
                 return world, []
             invariants.on_row(world, row, true)
-            late = event == "success" and world.state in (payment.FAILED, payment.CANCELLED)
+            late = event == "success" and world.state in ENDED_WITHOUT_MONEY
             stays = row[3] == world.state
             world = world._replace(
                 state=row[3],
@@ -170,11 +176,15 @@ class Device:
             invariants.on_note(world, what, event)
             lied = world.lied and what != "cancel"
             one = self._requested() if what == "refund" else world.refund
+            if what == "written off" and one is not None and one.state in refund.OPEN:
+                one = one._replace(flash=what, mark="")  # one record closes both
             world = world._replace(flash=what, mark="", lied=lied, refund=one)
             invariants.anywhere(world)
             return world, []
         if verb == "send":
             return self._send(world, what)
+        if verb == "end":
+            return world, [(REFUND, HEARS, "write off")]
         if verb == "tell":
             told = invariants.on_tell(world)
             return world._replace(shown=world.state, told=told), []

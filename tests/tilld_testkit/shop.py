@@ -47,6 +47,8 @@ class Terminal:
         scanner: bool = False,
         printer: bool = False,
         url: str = "",
+        mode: str = "test",
+        size: int = 4194304,
     ) -> None:
         self.folder = folder
         self.socket_path = folder / "till.sock"
@@ -57,17 +59,19 @@ class Terminal:
         self.printer_line = SerialDevice(folder / "ttyPrinter") if printer else None
         self.paper = Paper()
         self.printing = PrinterOnLine(self.printer_line, self.paper) if self.printer_line else None
-        self._write_settings(scale, dict(more or {}), url or simulator.url)
+        self._write_settings(scale, dict(more or {}), url or simulator.url, mode, size)
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _write_settings(self, scale: float, more: dict[str, str], url: str) -> None:
+    def _write_settings(
+        self, scale: float, more: dict[str, str], url: str, mode: str, size: int
+    ) -> None:
         home = self.simulator.home
         sections = {
-            "terminal": 'number = "7"\nmode = "test"\ntimezone = "Europe/Berlin"',
+            "terminal": f'number = "7"\nmode = "{mode}"\ntimezone = "Europe/Berlin"',
             "merchant": 'id = "m1"\nname = "Shop"\nmcc = "5411"\n'
             'store_id = "s1"\nstore_name = "Shop, High Street"',
             "till": 'socket = "till.sock"',
-            "storage": 'path = "state"\nsize = 4194304',
+            "storage": f'path = "state"\nsize = {size}',
             "upstream": f'url = "{url}"\nca_file = "{home}/ca.pem"\n'
             f'client_id = "{(home / "client_id").read_text().strip()}"\n'
             f'merchant_key_file = "{home}/merchant_key.pem"\n'
@@ -88,9 +92,11 @@ class Terminal:
         """A new life; returns when the till socket answers. ``before``: a command in front of it,
         such as strace."""
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notified:
-            address = f"\0tilld-test-{uuid.uuid4().hex}"
-            notified.bind(address)
-            self._spawn(before, {**(environment or {}), "NOTIFY_SOCKET": "@" + address[1:]})
+            # by path: an abstract name would end at the border of a network namespace
+            address = self.folder / "up"
+            address.unlink(missing_ok=True)
+            notified.bind(str(address))
+            self._spawn(before, {**(environment or {}), "NOTIFY_SOCKET": str(address)})
             ready, _, _ = select.select([notified], [], [], PATIENCE_S)
             if not ready or notified.recv(256) != b"READY=1":
                 self.kill()
@@ -136,6 +142,12 @@ class Terminal:
         status = self.process.wait(PATIENCE_S)
         self.process = None
         return status
+
+    def read_scanner(self) -> None:
+        """Returns once the daemon reads its scanner: what is scanned before may be lost."""
+        with self.till("scanner?") as till:
+            while till.call("device.health")["scanner"] != "yes":
+                pass
 
     def till(self, client: str = "test") -> Till:
         """A till of this terminal; close it, or use it in a `with`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tilld_client.till as client
-from tilld_core import limits, messages
+from tilld_core import limits, messages, receipt
 from tilld_testkit import rpc
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ _KINDS = {
     "topics": "list of events",
     "document": "list of blocks",
 }
+
+
+_ROLES = {messages.TILL: "till", messages.ENGINEER: "engineer", messages.ANY: "both"}
 
 
 def filled(text: str) -> str:
@@ -62,11 +65,11 @@ def _kind(kind: str) -> str:
 
 def _methods() -> str:
     rows = []
-    for method, _, params, gives in messages.METHODS:
+    for method, role, params, gives in messages.METHODS:
         shown = [f"**{name}**" if needed else name for name, _, needed in params]
         kinds = "; ".join(f"{name}: {_kind(kind)}" for name, kind, _ in params)
-        rows.append((f"`{method}`", ", ".join(shown), kinds, gives))
-    return _table(("method", "parameters", "kinds", "result"), rows)
+        rows.append((f"`{method}`", _ROLES[role], ", ".join(shown), kinds, gives))
+    return _table(("method", "for", "parameters", "kinds", "result"), rows)
 
 
 def _errors() -> str:
@@ -90,8 +93,19 @@ def _blocks() -> str:
     return _table(("block", "what was observed"), [(f"`{code}`", t) for code, t in messages.BLOCKS])
 
 
+def _receipt_fields() -> str:
+    rows = []
+    for name, kinds, what in receipt.FIELDS:
+        of = ", ".join(f"`{kind}`" for kind in kinds.split()) or "all"
+        rows.append((f"`{name}`", of, what))
+    return _table(("field", "paper of this `kind`", "what it is; nil where it is not known"), rows)
+
+
 def _events() -> str:
-    rows = [(f"`{event}`", f"`{carries}`" if carries else "") for event, carries in messages.EVENTS]
+    rows = [
+        (f"`{event}`", ", ".join(f"`{key}`" for key in carries.split()))
+        for event, carries in messages.EVENTS
+    ]
     return _table(("event", "carries"), rows)
 
 
@@ -145,7 +159,16 @@ _GREETING = {
     "terminal": "T7",
     "version": "0.1.0",
     "api": [1, 0],
-    "features": ["payment", "refund", "receipt", "printer", "queue", "events", "explain"],
+    "features": [
+        "payment",
+        "refund",
+        "receipt",
+        "printer",
+        "queue",
+        "events",
+        "explain",
+        "scanner",
+    ],
     "mode": "live",
     "ready": "yes",
     "blocks": [],
@@ -194,6 +217,7 @@ PARTS = {
     "prompts": _prompts,
     "blocks": _blocks,
     "events": _events,
+    "receipt_fields": _receipt_fields,
     "conversation": _conversation,
 }
 

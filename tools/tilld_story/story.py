@@ -23,7 +23,7 @@ def tell(shop: Shop, teller: Teller) -> None:
 def _a_sale(shop: Shop, teller: Teller) -> Json:
     teller.title("A sale")
     flushes = _flushes(shop)
-    payment = shop.till.start(new_key(), "A-1001", "EUR", FIRST_MINOR)
+    payment: Json = shop.till.start(new_key(), "A-1001", "EUR", FIRST_MINOR)
     teller.say("The till asks for 12.50 EUR. The scanner waits.", payment["state"])
     _hold_up(shop, teller)
     payment = shop.until(payment, "approved")
@@ -48,7 +48,7 @@ def _the_network_fails(shop: Shop, teller: Teller) -> Json:
         {"api": "pay", "fault": "answer lost after the debit"},
         {"api": "inquiryPayment", "fault": "no answer"},
     )
-    payment = shop.till.start(new_key(), "A-1002", "EUR", SECOND_MINOR)
+    payment: Json = shop.till.start(new_key(), "A-1002", "EUR", SECOND_MINOR)
     teller.say("The till asks for 3.40 EUR.", payment["state"])
     _hold_up(shop, teller)
     payment = shop.until(payment, "inquiring")
