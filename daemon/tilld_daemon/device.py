@@ -156,7 +156,7 @@ class Device:
             self._now_text,
             bug,
         )
-        self.scanner = SharedScanner(self)
+        self.scanner = SharedScanner(self, bug)
         self.receipts = Receipts(
             self.ledger,
             settings.receipt,

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tilld.scanner")
 
-LOOK_AGAIN_S = 0.5  # for a scanner that was unplugged; discovery by udev makes it faster
+LOOK_AGAIN_S = 0.5  # for a scanner that is not there, or that is there and can't be read
 
 
 class ScannerThread:
     """Reads for ever; opens the device again after it was gone.
 
-    ``scanned(scan)`` and ``there(why_not)`` are called in the event loop; ``why_not`` is "" or
-    the reason in words.
+    ``scanned(scan)``, ``there(why_not)`` and ``bug(error)`` are called in the event loop;
+    ``why_not`` is "" or the reason in words, ``bug`` hears of what no driver may raise.
     """
 
     def __init__(
@@ -40,12 +40,17 @@ class ScannerThread:
         loop: asyncio.AbstractEventLoop,
         scanned: Callable[[Scan], None],
         there: Callable[[str], None],
+        bug: Callable[[BaseException], None],
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
         self._device = device
         self._loop = loop
         self._scanned = scanned
         self._there = there
+        self._bug = bug
+        self._look_again_s = look_again_s
         self._open: Scanner | None = None
+        self._armings = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
@@ -61,7 +66,8 @@ class ScannerThread:
         self._thread.join()
 
     def arm(self) -> None:
-        """A payment waits: what was scanned before this does not count."""
+        """A payment waits: what was scanned before this does not count, on its way here or not."""
+        self._armings += 1
         scanner = self._open
         if scanner is not None:
             try:
@@ -69,7 +75,15 @@ class ScannerThread:
             except HalError as error:
                 log.info("scanner: %s", error.reason)
 
+    # In the thread.
+
     def _run(self) -> None:
+        try:
+            self._read_for_ever()
+        except Exception as error:  # noqa: BLE001 - a driver's bug is one of the process
+            self._say(self._bug, error)
+
+    def _read_for_ever(self) -> None:
         last = None
         while not self._stopping.is_set():
             try:
@@ -80,11 +94,11 @@ class ScannerThread:
                 if last != error.reason:
                     last = error.reason
                     self._say(self._there, last)
-                self._stopping.wait(LOOK_AGAIN_S)
-                continue
-            last = None
-            self._say(self._there, "")
-            self._read(scanner)
+            else:
+                last = None
+                self._say(self._there, "")
+                self._read(scanner)
+            self._stopping.wait(self._look_again_s)
 
     def _read(self, scanner: Scanner) -> None:
         self._open = scanner
@@ -92,7 +106,7 @@ class ScannerThread:
             while not self._stopping.is_set():
                 scan = scanner.read(None)
                 if scan is not None:
-                    self._say(self._scanned, scan)
+                    self._say(self._deliver, (self._armings, scan))
         except HalError as error:
             log.warning("scanner: %s", error.reason)
             self._say(self._there, error.reason)
@@ -101,7 +115,19 @@ class ScannerThread:
             scanner.close()
 
     def _say(self, whom: Callable[..., None], what: object) -> None:
-        self._loop.call_soon_threadsafe(whom, what)
+        try:
+            self._loop.call_soon_threadsafe(whom, what)
+        except RuntimeError:  # the loop has ended, and with it whoever could hear
+            log.debug("the scanner says something at the very end")
+
+    # In the loop.
+
+    def _deliver(self, read: tuple[int, Scan]) -> None:
+        armings, scan = read
+        if armings == self._armings:
+            self._scanned(scan)
+        else:
+            log.info("scanned before the payment waited for it: %r", scan)
 
 
 class Codes:

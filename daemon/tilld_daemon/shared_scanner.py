@@ -17,6 +17,8 @@ from tilld_daemon.scanning import Codes, ScannerThread
 from tilld_daemon.till_socket import Promise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tilld_core.payment import Payment
     from tilld_daemon.device import Device
     from tilld_daemon.till_socket import Connection
@@ -30,13 +32,15 @@ HAND_OVER = (paycode.OTHER, paycode.SHOP_CARD)
 
 
 class SharedScanner:
-    """One for the device; without a driver it hands nothing to anybody."""
+    """One for the device; without a driver it hands nothing to anybody. ``bug`` is told of what
+    no driver may raise."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, bug: Callable[[BaseException], None]) -> None:
         settings = device.settings
         self.codes = Codes(settings.code, settings.timing.same_code_within_ms, device.clock)
         self.is_there = "unknown" if settings.scanner.driver else "no"
         self._device = device
+        self._bug = bug
         self._thread: ScannerThread | None = None
         self._owner: Connection | None = None
         self._kept: deque[Told] = deque()
@@ -47,7 +51,7 @@ class SharedScanner:
         settings = self._device.settings.scanner
         if settings.driver:
             loop = asyncio.get_running_loop()
-            self._thread = ScannerThread(settings, loop, self._scanned, self._seen)
+            self._thread = ScannerThread(settings, loop, self._scanned, self._seen, self._bug)
             self._thread.start()
 
     def arm(self) -> None:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import money
-from tilld_core.messages import REASONS
+from tilld_core.messages import REASONS, REFUND_REASONS
 from tilld_core.payment import Payment
 from tilld_daemon import story_words
 
@@ -29,6 +29,7 @@ KEPT_FIRST = 20
 SAID_MAX = 6  # different answers that one step lists
 
 _REASONS = {row[0]: (row[1], row[2]) for row in REASONS}
+_REFUND_REASONS = {row[0]: (row[1], row[2]) for row in REFUND_REASONS}
 
 
 class Step:
@@ -140,7 +141,8 @@ class Stories:
 
 
 def _about(thing: Thing) -> dict[str, str]:
-    rule, why = _REASONS.get(thing.reason, ("", ""))
+    reasons = _REASONS if isinstance(thing, Payment) else _REFUND_REASONS
+    rule, why = reasons.get(thing.reason, ("", ""))
     words = {
         "amount": money.show(thing.currency, thing.amount_minor) if thing.currency else "nothing",
         "number": thing.antom_payment_id or "not known",

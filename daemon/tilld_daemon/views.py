@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import civil, payment, refund
-from tilld_core.messages import PROMPTS, REASONS
+from tilld_core.messages import PROMPTS, REASONS, REFUND_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PROMPTS = {row[0]: {"code": row[1], "message": row[2]} for row in PROMPTS}
 _REASONS = {row[0]: (row[1], row[2]) for row in REASONS}
+_REFUND_REASONS = {row[0]: (row[1], row[2]) for row in REFUND_REASONS}
 
 _OUTCOMES = {payment.PAID: "paid"}
 _REFUND_OUTCOMES = {refund.REFUNDED: "refunded", refund.REFUSED: "not_refunded"}
@@ -56,7 +57,7 @@ class Views:
             "outcome": "pending" if undecided else _OUTCOMES.get(state, "not_paid"),
             "decided": not undecided,
             "settled": state in payment.SETTLED or state == payment.WAITING,
-            "reason": _reason(paid_for.reason, paid_for.upstream_code, paid_for.message),
+            "reason": _reason(_REASONS, paid_for),
             "prompt": prompt or _PROMPTS[state],
             "order_code": self._order_code(paid_for),
             "antom_payment_id": paid_for.antom_payment_id or None,
@@ -92,7 +93,7 @@ class Views:
             "outcome": _REFUND_OUTCOMES.get(returned.state, "pending"),
             "decided": returned.state in _REFUND_OUTCOMES,
             "settled": settled,
-            "reason": _reason(returned.reason, returned.upstream_code, returned.message),
+            "reason": _reason(_REFUND_REASONS, returned),
             "antom_refund_id": returned.antom_refund_id or None,
             "refunded_at": self.time(refunded_s) if returned.state == refund.REFUNDED else None,
             "revision": returned.revision,
@@ -120,10 +121,16 @@ def _amount(currency: str, minor: int) -> dict[str, Any] | None:
     return {"currency": currency, "value": minor} if currency else None
 
 
-def _reason(code: str, upstream_code: str, message: str) -> dict[str, Any] | None:
+def _reason(
+    words: dict[str, tuple[str, str]], thing: Payment | Refund
+) -> dict[str, Any] | None:
     """nil while there is nothing to explain."""
-    if not code:
+    if not thing.reason:
         return None
-    rule, sentence = _REASONS[code]
-    told = f"{sentence} ({message})" if message else sentence
-    return {"code": code, "rule": rule, "message": told, "upstream_code": upstream_code or None}
+    rule, sentence = words[thing.reason]
+    return {
+        "code": thing.reason,
+        "rule": rule,
+        "message": f"{sentence} ({thing.message})" if thing.message else sentence,
+        "upstream_code": thing.upstream_code or None,
+    }

@@ -114,6 +114,12 @@ REASONS = (
     ("cancelled_by_gateway", "rules.md §3", "The payment was cancelled upstream; the customer is not charged.", "Hands over nothing; a new key may start the order again."),
 )
 
+REFUND_REASONS = (
+    # the same of a refund that gave nothing back
+    ("declined", "rules.md §4", "The refund was refused; no money went back.", "Starts again with a new key once the cause is gone, or gives the money back in another way."),
+    ("not_sent", "till_socket.md §3", "The refund could not be sent; no money went back. Check the network and try again.", "Starts again with a new key."),
+)
+
 PROMPTS = (
     # state, what the cashier should do or tell now
     ("waiting_for_code", "scan_code", "Ask the customer for the payment code and scan it."),
@@ -394,6 +400,8 @@ def _wrong_document(words: "list[Any]", value: object) -> str:
     return ""
 
 
+BLOCK_TEXT_MAX_CHARACTERS = 4096
+
 # block type -> its keys with their kinds; "type" itself and the first key are required
 DOCUMENT_BLOCKS = {
     "text": (
@@ -432,7 +440,8 @@ def _wrong_block(block: object) -> str:
 def _wrong_block_text(words: "list[Any]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
-    return "" if len(value) <= 4096 else "must have at most 4096 characters"
+    most = BLOCK_TEXT_MAX_CHARACTERS
+    return "" if len(value) <= most else f"must have at most {most} characters"
 
 
 def _wrong_png(words: "list[Any]", value: object) -> str:

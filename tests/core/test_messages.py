@@ -211,6 +211,12 @@ def test_every_reason_that_a_payment_can_have_is_in_the_table() -> None:
         assert reason in known
 
 
+def test_every_reason_that_a_refund_can_have_is_in_its_own_table() -> None:
+    assert codes(messages.REFUND_REASONS) == ["declined", "not_sent"]
+    for _, _, says, _ in messages.REFUND_REASONS:
+        assert "no money went back" in says
+
+
 def test_every_state_that_a_till_can_see_has_its_prompt() -> None:
     prompts = codes(messages.PROMPTS)
     states = [row[3] for row in payment.ROWS] + [row[0] for row in payment.ROWS]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tilld_daemon.scanning import ScannerThread
+from tilld_daemon.scanning import LOOK_AGAIN_S, ScannerThread
 from tilld_daemon.settings import Device
+from tilld_hal.catalogue import UnknownDriver
 from tilld_hal.scanner import Scan
 from tilld_hal.simulated import scanner as simulated
 from tilld_testkit.serial_line import SerialDevice
@@ -21,19 +22,23 @@ PATIENCE_S = 20.0
 
 
 class Heard:
-    """A scanner's thread, and all that it said, in order: scans, and why there is no scanner."""
+    """A scanner's thread, and all that it said, in order: scans, why there is no scanner, bugs."""
 
-    def __init__(self, driver: str, settings: dict[str, object]) -> None:
-        self._said: asyncio.Queue[Scan | str] = asyncio.Queue()
+    def __init__(
+        self, driver: str, settings: dict[str, object], look_again_s: float = LOOK_AGAIN_S
+    ) -> None:
+        self._said: asyncio.Queue[Scan | str | BaseException] = asyncio.Queue()
+        say = self._said.put_nowait
         self.thread = ScannerThread(
-            Device(driver, settings),
-            asyncio.get_running_loop(),
-            self._said.put_nowait,
-            self._said.put_nowait,
+            Device(driver, settings), asyncio.get_running_loop(), say, say, say, look_again_s
         )
         self.thread.start()
 
-    async def next(self) -> Scan | str:
+    @property
+    def unheard(self) -> int:
+        return self._said.qsize()
+
+    async def next(self) -> Scan | str | BaseException:
         return await asyncio.wait_for(self._said.get(), PATIENCE_S)
 
 
@@ -122,6 +127,39 @@ def test_arming_without_a_scanner_does_no_harm(device):
             heard.thread.arm()
             assert "not there" in str(await heard.next())
             heard.thread.arm()
+
+    asyncio.run(go())
+
+
+def test_a_scan_that_is_on_its_way_when_a_payment_is_armed_does_not_count(device):
+    async def go():
+        with serial(device) as heard:
+            assert await heard.next() == ""
+            heard.thread._deliver((0, Scan("2811")))
+            heard.thread.arm()
+            heard.thread._deliver((0, Scan("2812")))
+            device.send(b"2813\r")
+            assert [await heard.next() for _ in range(2)] == [Scan("2811"), Scan("2813")]
+
+    asyncio.run(go())
+
+
+def test_one_that_opens_and_can_not_be_read_is_tried_at_a_pace():
+    async def go():
+        heard = Heard("dummy", {"gone_at": 1}, look_again_s=1000)
+        assert await heard.next() == ""
+        assert await heard.next() == "the scanner was unplugged"
+        heard.thread.stop()
+        await asyncio.to_thread(lambda: None)
+        assert heard.unheard == 0
+
+    asyncio.run(go())
+
+
+def test_what_no_driver_may_raise_is_a_bug_of_the_process():
+    async def go():
+        with listening("nonesuch") as heard:
+            assert isinstance(await heard.next(), UnknownDriver)
 
     asyncio.run(go())
 

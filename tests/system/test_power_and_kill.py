@@ -132,7 +132,10 @@ def _wrong(tills, simulator):
 
 def test_a_cancel_waits_in_flash_through_a_kill_and_a_dead_network(terminal, simulator):
     terminal.start()
-    simulator.set_faults({"api": "pay", "fault": "answer lost after the debit"})
+    simulator.set_faults(
+        {"api": "pay", "fault": "answer lost after the debit"},
+        {"api": "inquiryPayment", "fault": "no answer"},
+    )
     key = new_key()
     with terminal.till() as till, listening(terminal.socket_path) as listener:
         payment = till.start(key, "A-1", "EUR", 4711, code=simulator.fresh_code())

@@ -171,6 +171,7 @@ def test_an_empty_balance_is_refused_and_a_new_key_may_try_again(till, simulator
     told = ended(till, refund(till, done))
     assert told["state"] == "refused"
     assert told["reason"]["upstream_code"] == "MERCHANT_BALANCE_NOT_ENOUGH"
+    assert told["reason"]["message"].startswith("The refund was refused; no money went back.")
     assert refund(till, done, told["key"]) == told
     assert simulator.owed(done["payment"]) == 1250
     again = ended(till, refund(till, done))

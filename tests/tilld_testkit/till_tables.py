@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import tilld_client.till as client
 from tilld_core import limits, messages, receipt
+from tilld_daemon import VERSION
+from tilld_daemon.presence import FEATURES
 from tilld_testkit import rpc
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ _KINDS = {
     "since": "`{epoch, seq}`",
     "topics": "list of events",
     "document": "list of blocks",
+    "block_text": f"text, at most {messages.BLOCK_TEXT_MAX_CHARACTERS}, lines end with `\\n`",
+    "png": f"bin, a PNG of at most {limits.IMAGE_MAX_BYTES // 1024} KiB",
 }
 
 
@@ -77,11 +81,29 @@ def _errors() -> str:
     return _table(("code", "class", "retry", "what it says unless the call says more"), rows)
 
 
-def _reasons() -> str:
-    rows = [(f"`{code}`", f"{says} ({rule})", does) for code, rule, says, does in messages.REASONS]
+def _reasons_of(table: Sequence[tuple[str, str, str, str]]) -> str:
+    rows = [(f"`{code}`", f"{says} ({rule})", does) for code, rule, says, does in table]
     return _table(
         ("reason", "what happened, and what the cashier says", "what the till does"), rows
     )
+
+
+def _reasons() -> str:
+    return _reasons_of(messages.REASONS)
+
+
+def _refund_reasons() -> str:
+    return _reasons_of(messages.REFUND_REASONS)
+
+
+def _documents() -> str:
+    rows = []
+    for block, keys in messages.DOCUMENT_BLOCKS.items():
+        shown = [
+            f"{name if at else f'**{name}**'}: {_kind(kind)}" for at, (name, kind) in enumerate(keys)
+        ]
+        rows.append((f"`{block}`", "; ".join(shown)))
+    return _table(("`type`", "its keys"), rows)
 
 
 def _prompts() -> str:
@@ -157,18 +179,9 @@ _ID = "1795390050T70012501234567SHIHTAPFMLUQ2SDT72S4"
 _GREETING = {
     "device": "f6da949d9b2b9b9e",
     "terminal": "T7",
-    "version": "0.1.0",
-    "api": [1, 0],
-    "features": [
-        "payment",
-        "refund",
-        "receipt",
-        "printer",
-        "queue",
-        "events",
-        "explain",
-        "scanner",
-    ],
+    "version": VERSION,
+    "api": list(messages.API),
+    "features": FEATURES,
     "mode": "live",
     "ready": "yes",
     "blocks": [],
@@ -214,6 +227,8 @@ PARTS = {
     "methods": _methods,
     "errors": _errors,
     "reasons": _reasons,
+    "refund_reasons": _refund_reasons,
+    "documents": _documents,
     "prompts": _prompts,
     "blocks": _blocks,
     "events": _events,

@@ -235,7 +235,8 @@ def the_daemons_thread_finds_a_replugged_scanner_by_its_name() -> None:
 async def _thread_through_a_replug(keyboard: Keyboard) -> None:
     heard: asyncio.Queue[object] = asyncio.Queue()
     device = Device("linux-hid", {"device": keyboard.device})
-    thread = ScannerThread(device, asyncio.get_running_loop(), heard.put_nowait, heard.put_nowait)
+    say = heard.put_nowait
+    thread = ScannerThread(device, asyncio.get_running_loop(), say, say, say)
     thread.start()
     try:
         assert await heard.get() == ""  # it is there
