@@ -178,7 +178,7 @@ def test_the_bill_of_materials_follows_from_the_lock() -> None:
 
 
 def test_every_folder_of_tests_is_run_by_a_step() -> None:
-    words = {str(word) for step in steps.STEPS for word in step.command}
+    words = {str(word) for step in (*steps.STEPS, *steps.PROOFS) for word in step.command}
     tests = {path for path in files(".py", under=ROOT / "tests") if path.name.startswith("test_")}
     needed = {path if path.parent == ROOT / "tests" else path.parent for path in tests}
     assert {shown(path) for path in needed} - words == set()

@@ -7,6 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from tilld_cli import amounts, asking, completion, manual, naming, paper, parser, screen, selling
+from tilld_cli.statuses import (
+    DONE,
+    INTERRUPTED,
+    NO_CONNECTION,
+    REFUSED,
+    UNKNOWN,
+    WRONG_CALL,
+)
 from tilld_client import CallError, Lost, NotReady, Till, tls_context
 from tilld_core.errors import BadValue
 
@@ -15,7 +23,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-DONE, WRONG_CALL, REFUSED, NO_CONNECTION, UNKNOWN, INTERRUPTED = 0, 2, 3, 4, 5, 130
 CONNECTED_WITHIN_S = 3.0
 PATIENCE_S = 60.0
 
@@ -82,7 +89,7 @@ def _run(options: argparse.Namespace, said: screen.Screen) -> int:
         except CallError as refused:
             return _refused(said, refused)
         except Lost as error:
-            return _failed(said, "lost", str(error), NO_CONNECTION)
+            return _failed(said, "lost", f"{error}. What was asked may be done.", UNKNOWN)
 
 
 def _till(
@@ -108,7 +115,7 @@ def _refused(said: screen.Screen, refused: CallError) -> int:
     """Nothing changed, unless the terminal could not say so."""
     status = UNKNOWN if refused.changed == "unknown" else REFUSED
     if said.as_json:
-        said.json({"error": paper.as_told(refused)})
+        said.json({"error": refused.told})
         return status
     said.wrong(refused.message)
     if isinstance(refused, NotReady):

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tilld_cli import amounts, naming, paper, screen
+from tilld_cli.statuses import DONE, NOT_DONE, REFUSED
 from tilld_client import new_key
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     Told = dict[str, Any]
 
-DONE, NOT_DONE = 0, 1
 LISTED = 20
 WAIT_MAX_S = 60
 SCAN_WITHIN_S = 60
@@ -72,9 +72,8 @@ def _list_line(said: Screen, payment: Told) -> None:
         return
     at = (payment["created_at"] or "")[:19].replace("T", " ")
     text = f"{at}  {amounts.show(payment['amount']):>14}  {payment['state'].replace('_', ' '):<16}"
-    said.line(
-        f"{text}  {payment['order_ref'] or '-'}", _COLOURS.get(payment["outcome"], screen.ACT)
-    )
+    colour = _COLOURS.get(payment["outcome"], screen.ACT)
+    said.line(f"{text}  {payment['order_ref'] or '-'}", colour, indent=4)
 
 
 def explain(till: Till, options: Namespace, said: Screen) -> int:
@@ -123,10 +122,10 @@ def report(till: Till, options: Namespace, said: Screen) -> int:
         said.json({"report": told})
     else:
         _tell_report(said, told)
-    if options.print:
-        job = till.call("report.print", key=new_key(), period=told["period"])
-        return paper.job_end(till, said, job["job"])
-    return DONE
+    if not options.print:
+        return DONE
+    printed = paper.printed(till, said, "report.print", period=told["period"])
+    return DONE if options.close or printed else NOT_DONE
 
 
 def _tell_report(said: Screen, told: Told) -> None:
@@ -140,7 +139,8 @@ def _tell_report(said: Screen, told: Told) -> None:
             said.row(move, f"{count:>5}  {amount:>16}")
     for one in told["not_paid"]:
         said.row("not paid", f"{one['count']:>5}  {one['reason'].replace('_', ' ')}")
-    for name, what in (("open_payments", "undecided"), ("owed_cancels", "owed")):
+    listed = (("open_payments", "undecided"), ("owed_cancels", "owed"), ("unheard", "unheard"))
+    for name, what in listed:
         for payment in told[name]:
             said.row(what, payment, screen.ACT)
 
@@ -175,7 +175,7 @@ def watch(till: Till, options: Namespace, said: Screen) -> int:
         if said.as_json:
             said.json(event)
         else:
-            said.line(f"{event['at'][11:19]}  {_told(event)}", _colour(event))
+            said.line(f"{event['at'][11:19]}  {_told(event)}", _colour(event), indent=10)
     return DONE
 
 
@@ -229,7 +229,7 @@ def health(till: Till, options: Namespace, said: Screen) -> int:
         said.row("unheard", ", ".join(unheard), screen.ACT)
         said.row("mode", till.greeting["mode"], screen.DETAIL)
         said.row("version", till.greeting["version"], screen.DETAIL)
-    return 3 if told["ready"] == "no" else DONE
+    return REFUSED if told["ready"] == "no" else DONE
 
 
 def duration(seconds: int) -> str:

@@ -134,16 +134,6 @@ COMMANDS = (
     Command("health", "say whether the terminal can take payments, and what is wrong"),
 )
 
-STATUSES = (
-    (0, "paid, refunded, or done as asked"),
-    (1, "not paid, not refunded, or not printed"),
-    (2, "the command was called wrongly"),
-    (3, "the terminal refused the call, or is not ready; nothing was charged"),
-    (4, "no connection to the terminal; nothing was asked of it"),
-    (5, "how it ends is not known yet: hand over nothing, and ask till unfinished"),
-    (130, "Ctrl-C: cancelled, and not paid"),
-)
-
 VARIABLES = (
     ("TILLD_SOCKET", "the default of --socket, else /run/tilld/till.sock"),
     ("TILLD_CA, TILLD_CERT, TILLD_KEY", "the defaults of --ca, --cert and --key"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tilld_cli import command_table as table
+from tilld_cli import statuses
 
 _HEAD = r"""
 .TH TILL 1 "" tilld "User Commands"
@@ -51,7 +52,7 @@ def page() -> str:
     parts.append(".SH COMMANDS\n")
     parts += [_command(one) for one in table.COMMANDS]
     parts.append(".SH EXIT STATUS\n")
-    parts += [f".TP\n.B {status}\n{_text(about)}.\n" for status, about in table.STATUSES]
+    parts += [f".TP\n.B {status}\n{_text(about)}.\n" for status, about in statuses.TABLE]
     parts.append(".SH ENVIRONMENT\n")
     parts += [f".TP\n.B {name}\n{_text(about)}.\n" for name, about in table.VARIABLES]
     parts.append(_TAIL.lstrip("\n"))

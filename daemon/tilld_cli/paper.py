@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tilld_cli import naming, qr, screen
-from tilld_client import CallError, new_key
+from tilld_cli.statuses import DONE, NOT_DONE
+from tilld_client import CallError, Lost, new_key
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from tilld_cli.screen import Screen
-    from tilld_client import Payment, Refund, Till
+    from tilld_client import Till
 
 PRINTED_WITHIN_S = 60
-DONE, NOT_PRINTED = 0, 1
 
 
 def receipt(till: Till, options: Namespace, said: Screen) -> int:
     payment = naming.found(till, options.payment)
     if options.print:
-        return print_receipt(till, said, payment=payment)
+        is_there = printed(till, said, "receipt.print", payment=payment["payment"])
+        return DONE if is_there else NOT_DONE
     told = till.call("receipt.get", payment=payment["payment"])
     if said.as_json:
         said.json({"receipt": told})
@@ -30,35 +31,32 @@ def receipt(till: Till, options: Namespace, said: Screen) -> int:
     return DONE
 
 
-def print_receipt(
-    till: Till, said: Screen, payment: Payment | None = None, refund: Refund | None = None
-) -> int:
-    """Prints, and says what became of the paper: 0 when it is there."""
-    of = {"payment": payment["payment"]} if payment else {}
-    of |= {"refund": refund["refund"]} if refund else {}
+def printed(till: Till, said: Screen, method: str, **of: Any) -> bool:
+    """Prints, and says what became of the paper; whether it is there.
+
+    Nothing that happens here is the money's: what the terminal refuses, its silence and Ctrl-C
+    end the waiting and no more.
+    """
     try:
-        job = till.call("receipt.print", key=new_key(), **of)
+        job = till.call(method, key=new_key(), **of)
+        told = till.call("printer.job", job=job["job"], timeout_s=PRINTED_WITHIN_S)
     except CallError as refused:
         if said.as_json:
-            said.json({"error": as_told(refused)})
+            said.json({"error": refused.told})
         else:
             said.wrong(f"Not printed: {refused.message}")
-        return NOT_PRINTED
-    return job_end(till, said, job["job"])
-
-
-def job_end(till: Till, said: Screen, job: str) -> int:
-    """Waits for a print job's fate and tells it."""
-    told = till.call("printer.job", job=job, timeout_s=PRINTED_WITHIN_S)
-    printed = told["state"] == "done"
+        return False
+    except (Lost, KeyboardInterrupt):
+        said.wrong("What becomes of the print is not known. Look at the paper.")
+        return False
     if said.as_json:
         said.json({"job": told})
-    elif printed:
+    elif told["state"] == "done":
         said.line("Printed.", screen.GOOD)
     else:
         why = f" ({told['reason']})" if told["reason"] else ""
         said.wrong(f"The print job is {told['state']}{why}. Look at the paper.")
-    return DONE if printed else NOT_PRINTED
+    return bool(told["state"] == "done")
 
 
 def show_code(said: Screen, text: str) -> None:
@@ -69,19 +67,3 @@ def show_code(said: Screen, text: str) -> None:
     else:
         said.line("The customer scans a code of this text:", screen.ACT)
         said.line(text)
-
-
-def as_told(refused: CallError) -> dict[str, object]:
-    """An error as it stands on the wire."""
-    told: dict[str, object] = {
-        "code": refused.code,
-        "class": refused.kind,
-        "changed": refused.changed,
-        "retry": refused.retry,
-        "message": refused.message,
-    }
-    if refused.payment:
-        told["payment"] = refused.payment
-    if refused.fields:
-        told["fields"] = refused.fields
-    return told

@@ -6,10 +6,12 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tilld_cli import amounts, naming, paper, screen
+from tilld_cli.statuses import DONE, INTERRUPTED, NOT_DONE, UNKNOWN
 from tilld_client import CallError, KeyFolder, Lost, NotFound, Refund
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tilld_cli.screen import Screen
     from tilld_client import Payment, Till
 
-DONE, NOT_PAID, REFUSED, NO_CONNECTION, UNKNOWN, INTERRUPTED = 0, 1, 3, 4, 5, 130
+SCAN_WITHIN_S = 60
 
 
 class Interrupt:
@@ -66,7 +68,7 @@ def pay(till: Till, options: Namespace, said: Screen) -> int:
     store = keys_of(till)
     _hint_at_unfinished(till, said)
     interrupt = Interrupt(said)
-    shown = Progress(said)
+    shown = Progress(said, options.scan_timeout or SCAN_WITHIN_S)
     if not said.as_json:
         amount = amounts.show({"currency": currency, "value": minor})
         said.line(f"{amount}  order {options.order}", screen.BOLD)
@@ -75,18 +77,23 @@ def pay(till: Till, options: Namespace, said: Screen) -> int:
             payment = till.pay(store, options.order, currency, minor, shown, **more)
     except (Lost, KeyboardInterrupt) as error:
         return _not_known_yet(said, error, "hand over nothing")
-    tell_end(said, payment)
-    printed = paper.print_receipt(till, said, payment=payment) if options.print else DONE
+    with contextlib.suppress(KeyboardInterrupt):  # the money's part is over
+        tell_end(said, payment)
+        if options.print:
+            paper.printed(till, said, "receipt.print", payment=payment["payment"])
     if payment.paid:
-        return printed
-    return INTERRUPTED if interrupt.happened else NOT_PAID
+        return DONE
+    return INTERRUPTED if interrupt.happened else NOT_DONE
 
 
 class Progress:
-    """Shows a payment on its way: what to do or tell now, and the seconds left."""
+    """Shows a payment on its way: what to do or tell now, and the seconds left; while the scanner
+    waits, those in which a code has to come."""
 
-    def __init__(self, said: Screen) -> None:
+    def __init__(self, said: Screen, scan_within_s: int) -> None:
         self._screen = said
+        self._scan_within_s = scan_within_s
+        self._waits_since_s: float | None = None
         self._revision = 0
         self._code = ""
 
@@ -103,10 +110,18 @@ class Progress:
         if payment["decided"]:
             return
         left_s = payment["decides_in_s"]
+        if payment["state"] == "waiting_for_code":
+            left_s = self._scan_left_s()
         left = "" if left_s is None else f"{left_s:>4} s"
         prompt = payment["prompt"]
         waits = prompt["code"] == "please_wait"
         self._screen.live(left, prompt["message"], screen.PLAIN if waits else screen.ACT)
+
+    def _scan_left_s(self) -> int:
+        now_s = time.monotonic()
+        if self._waits_since_s is None:
+            self._waits_since_s = now_s
+        return max(0, round(self._waits_since_s + self._scan_within_s - now_s))
 
 
 def tell_end(said: Screen, payment: Payment) -> None:
@@ -137,8 +152,10 @@ def refund(till: Till, options: Namespace, said: Screen) -> int:
     else:
         tell_refund(said, given)
     if given.refunded:
-        return paper.print_receipt(till, said, refund=given) if options.print else DONE
-    return NOT_PAID if given["decided"] else UNKNOWN
+        if options.print:
+            paper.printed(till, said, "receipt.print", refund=given["refund"])
+        return DONE
+    return NOT_DONE if given["decided"] else UNKNOWN
 
 
 def tell_refund(said: Screen, given: Refund) -> None:
@@ -163,7 +180,7 @@ def cancel(till: Till, options: Namespace, said: Screen) -> int:
     begun = [key for key in keys_of(till).remembered() if _is_undecided(till, key)]
     if not begun:
         said.wrong("There is no payment to cancel.")
-        return NOT_PAID
+        return NOT_DONE
     return max(_cancelled(till, said, key) for key in begun)
 
 

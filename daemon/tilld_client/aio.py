@@ -128,6 +128,7 @@ class AsyncTill:
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """`Till.call`: one call of the contract, repeated when the connection is lost."""
+        wire.refuse_subscription(method)
         ends_s = time.monotonic() + self._patience_s
         pauses = iter(CONNECT_AGAIN_S)
         pause_s = CONNECT_AGAIN_S[0]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Event = dict[str, Any]
 
+EVENTS_AHEAD_MAX = 256  # who reads slower makes the terminal wait, which says so by a `gap`
+
 
 class AsyncLink:
     """What it raises of OSError ends its use, a CallError does not."""
@@ -27,7 +29,7 @@ class AsyncLink:
         self._answer_within_s = answer_within_s
         self._wire = Wire()
         self._open: dict[int, asyncio.Future[Any]] = {}
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: asyncio.Queue[Event] = asyncio.Queue(EVENTS_AHEAD_MAX)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.ensure_future(self._read())
 
@@ -86,7 +88,10 @@ class AsyncLink:
         try:
             while True:
                 for told in self._wire.hear(await self._reader.read(READ_BYTES)):
-                    self._hand_out(told)
+                    if isinstance(told, Answer):
+                        self._hand_out(told)
+                    else:
+                        await self._events.put(told)
         except OSError as error:
             self._end(error)
         finally:
@@ -97,10 +102,7 @@ class AsyncLink:
             self._ended.set_exception(error)
             self._ended.exception()  # nobody has to be waiting for it
 
-    def _hand_out(self, told: Answer | Event) -> None:
-        if not isinstance(told, Answer):
-            self._events.put_nowait(told)
-            return
+    def _hand_out(self, told: Answer) -> None:
         waiting = self._open.get(told.msgid)
         if waiting is None or waiting.done():
             return  # it was given up

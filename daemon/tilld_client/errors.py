@@ -11,11 +11,13 @@ class CallError(Exception):
     ``code`` never changes within a major version; ``kind`` is its class (``caller``, ``busy``,
     ``hardware``, ``network``, ``storage``, ``security``, ``internal``); ``retry`` is what helps
     (``same_key``, ``new_key``, ``after_fix``, ``later``, ``never``). ``changed`` is "no", but
-    "unknown" after a storage fault. ``message`` is for people and may change.
+    "unknown" after a storage fault. ``message`` is for people and may change. ``told`` is the
+    error as it stands on the wire.
     """
 
     def __init__(self, told: dict[str, Any]) -> None:
         super().__init__(f"{told['code']}: {told['message']}")
+        self.told = told
         self.code: str = told["code"]
         self.kind: str = told.get("class", "")
         self.retry: str = told["retry"]

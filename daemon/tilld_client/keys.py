@@ -72,10 +72,9 @@ class KeyFolder:
 
     def unfinished(self) -> list[tuple[str, Body]]:
         """What this process remembered, and what processes that have ended did."""
-        files = self._folder.glob("*.json")
-        by_age = sorted((path.stat().st_mtime_ns, unquote(path.stem)) for path in files)
-        ours = [key for _, key in by_age if self._hold(key)]
-        return [(key, json.loads(self._path(key).read_text())) for key in ours]
+        ours = [key for key in self.remembered() if self._hold(key)]
+        paths = sorted(map(self._path, ours), key=lambda path: path.stat().st_mtime_ns)
+        return [(unquote(path.stem), json.loads(path.read_text())) for path in paths]
 
     def remembered(self) -> list[str]:
         """Every key that is not settled, whoever is about it."""

@@ -236,6 +236,7 @@ class Till:
 
         Raises CallError for a refusal, Lost when the terminal stays away.
         """
+        wire.refuse_subscription(method)
         ends_s = time.monotonic() + self._patience_s
         pauses = iter(CONNECT_AGAIN_S)
         pause_s = CONNECT_AGAIN_S[0]

@@ -44,6 +44,13 @@ class Wire:
             raise ConnectionError(f"the other end does not speak as a terminal: {error}") from error
 
 
+def refuse_subscription(method: str) -> None:
+    """Events on a connection that carries calls would be read by nobody, and fill it. Raises
+    ValueError."""
+    if method == "events.subscribe":
+        raise ValueError("events have a connection of their own: use events()")
+
+
 def hello(client: str) -> dict[str, Any]:
     """The parameters of a connection's first call."""
     return {"client": client, "api": API}

@@ -5,6 +5,7 @@ Imported when the till socket answers already: keys, TLS and cryptography are sl
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ IDLE_CONNECTIONS = 4
 def build(
     settings: Settings, clock: Clock, clock_is_set: Callable[[], object] = lambda: None
 ) -> Antom:
-    """The client, keys loaded; ``clock_is_set`` is called, in any thread, when an answer has set
-    it. Raises SettingsError for a key or authority that is none."""
+    """The client, keys loaded; ``clock_is_set`` is called, in any thread, at the first answer after
+    which the clock is set. Raises SettingsError for a key or authority that is none."""
     upstream = settings.upstream
     try:
         signer = Signer(
@@ -53,11 +54,17 @@ def build(
 
 def set_by_peer(clock: Clock, is_set: Callable[[], object]) -> Callable[[int], None]:
     """What takes the time of a verified answer: the first one moves a clock that nobody has set
-    forward, and no later one does anything (rules.md §2, Clock)."""
+    forward, and no later one does anything (rules.md §2, Clock). ``is_set`` is called once, also
+    for a clock that something else has set since the start."""
+    said = threading.Event()
 
     def heard(ms: int) -> None:
+        if said.is_set():
+            return
         if not clock.trusted() and ms >= BUILT_MS:
             clock.advance_wall(ms, verified=True)
+        if clock.trusted():
+            said.set()
             is_set()
 
     return heard

@@ -80,6 +80,10 @@ class Events:
     def forget(self, connection: Hearer) -> None:
         self._subscribers.pop(connection, None)
 
+    def reads(self, connection: Hearer, subscriber: Subscriber) -> bool:
+        """Whether that is still the connection's subscription: a later one takes its place."""
+        return self._subscribers.get(connection) is subscriber
+
     def missed(self, epoch: int, seq: int) -> list[Event] | None:
         """What came after that event; None when that can't be told."""
         oldest = self.seq - len(self._kept) + 1
@@ -161,7 +165,7 @@ class Subscriber:
             self._behind = None if missed == [] else self._after(missed)
 
     def _read(self) -> None:
-        if self._connection.is_open:
+        if self._events.reads(self._connection, self):
             self.go_on()
 
     def _after(self, missed: list[Event] | None) -> Iterator[asyncio.Future[Any] | Event]:

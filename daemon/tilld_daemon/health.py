@@ -47,8 +47,7 @@ class Health:
 
     def block(self, code: str, why: str = "") -> None:
         """``why`` adds what was seen, in words for people."""
-        sentence = _SENTENCES[code]
-        self._set(self._blocks, code, f"{sentence} ({why})" if why else sentence)
+        self._set(self._blocks, code, _with_why(code, why))
 
     def unblock(self, code: str) -> None:
         self._clear(self._blocks, code)
@@ -61,15 +60,15 @@ class Health:
 
     def way(self, obstacle: str) -> None:
         """A call upstream was answered ("") or could not be made."""
-        before = self.ready()
+        before = self.ready(), self.way_is_closed
         self._looked_ms = self._now_ms()
         self._way_is_open = not obstacle
         self._report = None
         if obstacle:
-            self.block("no_gateway", obstacle)
+            self._blocks["no_gateway"] = _with_why("no_gateway", obstacle)
         else:
-            self.unblock("no_gateway")
-        if self.ready() != before:
+            self._blocks.pop("no_gateway", None)
+        if (self.ready(), self.way_is_closed) != before:
             self._changed()
 
     @property
@@ -99,3 +98,7 @@ class Health:
         if where.pop(code, None) is not None:
             self._report = None
             self._changed()
+
+
+def _with_why(code: str, why: str) -> str:
+    return f"{_SENTENCES[code]} ({why})" if why else _SENTENCES[code]

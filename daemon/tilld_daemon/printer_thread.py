@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tilld_hal import catalogue
-from tilld_hal.errors import Gone, HalError
+from tilld_hal.errors import Gone, HalError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,13 +65,16 @@ class _Hand:
         return self._once(work)
 
     def _once(self, work: Callable[[Printer], Any]) -> Any:
-        """Opens the printer if need be; a printer that failed is opened anew."""
+        """Opens the printer if need be; one that failed is opened anew. One that refused what it
+        was given has not failed, and knows what it still owes an answer to."""
         if self._printer is None:
             self._printer = catalogue.open_driver(
                 "printer", self._device.driver, self._device.settings
             )
         try:
             return work(self._printer)
+        except Refused:
+            raise
         except HalError:
             self._printer.close()
             self._printer = None

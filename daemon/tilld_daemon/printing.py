@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tilld_core.ledger import Job, entry_of
 from tilld_daemon.printer_thread import PrinterThread, Stuck
 from tilld_hal.errors import HalError, Refused, StorageFault
-from tilld_hal.printer import PrinterStatus
+from tilld_hal.printer import PrinterStatus, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +51,14 @@ class Printing:
         changed: Callable[[Job], None],
         watch: PrinterWatch,
         waits_max_s: float = JOB_WAITS_MAX_S,
+        status_waits_max_s: float = STATUS_WAITS_MAX_S,
     ) -> None:
         self._ledger = ledger
         self._journal = journal
         self._changed = changed
         self._watch = watch
         self._waits_max_s = waits_max_s
+        self._status_waits_max_s = status_waits_max_s
         self._thread = PrinterThread(device)
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -91,15 +93,20 @@ class Printing:
             return _told(GONE)
 
     async def _look(self) -> PrinterStatus:
-        """Asks the printer; who asks meanwhile gets the same answer. Raises HalError."""
+        """Asks the printer; who asks meanwhile gets the same answer. A printer that leaves the
+        question open says nothing any more, whatever it said before. Raises HalError."""
         looking = self._looking
         if looking is None or looking.done():
             if self._turn.locked():
                 return PrinterStatus()
             looking = self._looking = asyncio.create_task(self._alone())
             looking.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.wait((looking,), timeout=STATUS_WAITS_MAX_S)
-        return looking.result() if looking.done() else PrinterStatus()
+        await asyncio.wait((looking,), timeout=self._status_waits_max_s)
+        if looking.done():
+            return looking.result()
+        if not self._waiting:  # else it is a job that it waits for
+            self._watch.seen(PrinterStatus())
+        return PrinterStatus()
 
     async def _alone(self) -> PrinterStatus:
         async with self._turn:
@@ -166,9 +173,9 @@ class Printing:
         """One copy's fate, its reason, and whether a byte of it may have left."""
         try:
             data = await self._rendered(job, document())
-            refusal = _refusal(await self._ask())
-            if refusal:
-                return "failed", refusal, False
+            why_not = refusal(await self._ask())
+            if why_not:
+                return "failed", why_not, False
             if is_first:
                 await self._begin(job)
             fate: Fate = await self._do(partial(_send, data))
@@ -239,17 +246,6 @@ def _send(data: bytes, printer: Printer) -> Fate:
 
 def _told(status: PrinterStatus) -> dict[str, str]:
     return {name: getattr(status, name) for name in status.FIELDS}
-
-
-def _refusal(status: PrinterStatus) -> str:
-    """Why nothing may be sent; "" also when the printer does not say (unknown is tried)."""
-    if status.paper == "no":
-        return "the printer has no paper"
-    if status.cover_closed == "no":
-        return "the printer's cover is open"
-    if status.error == "yes":
-        return "the printer reports an error"
-    return "the printer is offline" if status.online == "no" else ""
 
 
 def _told_to_cashier(state: str, words: str) -> str:

@@ -257,6 +257,9 @@ def _built(file: SettingsFile, values: dict[str, dict[str, Any]]) -> Settings:
     storage = values["storage"]["settings"]
     if isinstance(storage.get("path"), str):
         storage["path"] = os.path.join(folder, storage["path"])
+    font = values["printer"]["settings"].get("font")
+    if isinstance(font, str) and font:
+        values["printer"]["settings"]["font"] = os.path.join(folder, font)
     upstream = values["upstream"]
     network = values["network"]
     if network["driver"] == "linux" and settings_checks.is_on_loopback(str(upstream["url"])):

@@ -17,6 +17,7 @@ ZONES = "/usr/share/zoneinfo"
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 LOGO_ROWS_MAX = 960  # 12 cm of paper
+_FONTS = (b"\0\1\0\0", b"OTTO", b"ttcf", b"true")  # how a TTF, an OTF and a collection begin
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -27,6 +28,7 @@ def check_whole(file: SettingsFile, found: Settings) -> None:
         _check_upstream,
         _check_accounts,
         _check_files,
+        _check_devices,
         _check_letters,
         _check_tcp,
         _check_together,
@@ -110,6 +112,16 @@ def _check_files(file: SettingsFile, found: Settings) -> None:
             raise file.fault(section, key, f"must have at most {limits.IMAGE_MAX_BYTES} bytes")
         if key == "logo" and path and int.from_bytes(begin[20:24], "big") > LOGO_ROWS_MAX:
             raise file.fault(section, key, f"must be at most {LOGO_ROWS_MAX} dots high: {path}")
+
+
+def _check_devices(file: SettingsFile, found: Settings) -> None:
+    """Two devices are not at one port, and a font is there to be drawn with."""
+    port = found.scanner.settings.get("port")
+    if isinstance(port, str) and port and port == found.printer.settings.get("port"):
+        raise file.fault("printer", "port", f"is the scanner's: {port}")
+    font = found.printer.settings.get("font")
+    if font and not _begin_of(file, "printer", "font", str(font)).startswith(_FONTS):
+        raise file.fault("printer", "font", f"must be a TrueType or OpenType font: {font}")
 
 
 def _check_letters(file: SettingsFile, found: Settings) -> None:

@@ -26,11 +26,23 @@ def notes(settings: Settings) -> tuple[str, ...]:
         )
     if settings.terminal.mode == "live" and settings.upstream.client_id.startswith("SANDBOX_"):
         found.append("mode live with a client id of the sandbox: no money will move")
-    if os.stat(settings.upstream.merchant_key_file).st_mode & 0o077:
-        found.append("the merchant's private key can be read by others: chmod 600")
-    for kind in ("scanner", "printer"):
-        if not getattr(settings, kind).driver:
+    for whose, path in (
+        ("the merchant's private key", settings.upstream.merchant_key_file),
+        ("the terminal's private key in tcp_cert", settings.till.tcp_cert),
+    ):
+        if path and os.stat(path).st_mode & 0o077:
+            found.append(f"{whose} can be read by others: chmod 600")
+    if settings.engineer.listen:
+        found.append(
+            "[engineer] listen: a certificate of tcp_ca that names no role is an engineer's there: "
+            "put OU=till into every till's"
+        )
+    for kind in table.DRIVERS:
+        driver = getattr(settings, kind).driver
+        if not driver and kind in ("scanner", "printer"):
             found.append(f"no {kind} is set")
+        if driver in ("dummy", "simulated") and settings.terminal.mode == "live":
+            found.append(f"mode live with a {driver} {kind}: it is no real one")
     return tuple(found)
 
 

@@ -165,7 +165,6 @@ class Shell:
                 owed.written_off_by, owed.written_off_why = name, why
                 owed.written_off_signed_by, owed.written_off_at_s = signed_by, self.now_s()
                 await self._move(owed, "write off", {})
-                self._attention(owed, f"It was written off by {name}: {why}.")
 
     async def leave(self, waiting: Payment) -> None:
         """No till asks for it any more: given up, unless its code came in the meantime."""
@@ -255,6 +254,13 @@ class Shell:
 
     async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
         effects, before = self._begin(thing, event, facts)
+        if (
+            before in payment.SETTLED
+            and thing.state in payment.OWING
+            and isinstance(thing, Payment)
+        ):
+            # its room was given back when it was settled (I22)
+            await self._journal.reserve_again(thing.payment, payment_needs_bytes(thing))
         await self._go_on(thing, effects, before, facts)
 
     def _begin(
@@ -325,6 +331,8 @@ class Shell:
         """A fault freezes the object: what its record says is known after the next start."""
         if what in ENDS:
             thing.decided_at_s = self.now_s()
+        if what == "paid" and isinstance(thing, Payment):
+            thing.heard = False  # until an answer that says so is on its way (rules.md §1)
         self._count_in_period(thing, what)
         entries = self._entries(thing, what)
         try:
@@ -340,8 +348,6 @@ class Shell:
             self.stories.lost(thing)
             self._attention(thing, "Its record could not be written; the next start settles it.")
             raise CallError("storage", payment=id_of(thing)) from fault
-        if what == "paid" and isinstance(thing, Payment):
-            thing.heard = False  # until an answer that says so is on its way (rules.md §1)
 
     def _count_in_period(self, thing: Thing, what: str) -> None:
         """Money that goes back belongs to the period in which that is confirmed."""
@@ -441,7 +447,7 @@ class Shell:
         lane = thing.lane
         if not lane.owed_since_s:
             lane.owed_since_s = self.now_s()
-        if not lane.window_closes_s and isinstance(thing, Payment):
+        if isinstance(thing, Payment):  # its time of payment may have become known meanwhile
             paid_s = civil.parse_rfc3339(thing.paid_at) or thing.created_at_s
             lane.window_closes_s = civil.cancel_window_closes_at(paid_s, self._window_grace_s)
 

@@ -185,15 +185,8 @@ class TlsPort:
         return True
 
     async def _greet(self, peer: socket.socket, address: str) -> None:
-        for option, value in (
-            (socket.TCP_KEEPIDLE, SILENT_S),
-            (socket.TCP_KEEPINTVL, ASK_EVERY_S),
-            (socket.TCP_KEEPCNT, ASK_TIMES),
-            (socket.TCP_USER_TIMEOUT, (SILENT_S + ASK_EVERY_S * ASK_TIMES) * 1000),
-        ):
-            peer.setsockopt(socket.IPPROTO_TCP, option, value)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         try:
+            _find_the_dead(peer)
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self._server, self._who),
                 peer,
@@ -231,6 +224,17 @@ class TlsPort:
             if now_s is not None and now_s < ssl.cert_time_to_seconds(valid["notBefore"]):
                 return f"The certificate is not valid before {valid['notBefore']}."
         return ""
+
+
+def _find_the_dead(peer: socket.socket) -> None:
+    for option, value in (
+        (socket.TCP_KEEPIDLE, SILENT_S),
+        (socket.TCP_KEEPINTVL, ASK_EVERY_S),
+        (socket.TCP_KEEPCNT, ASK_TIMES),
+        (socket.TCP_USER_TIMEOUT, (SILENT_S + ASK_EVERY_S * ASK_TIMES) * 1000),
+    ):
+        peer.setsockopt(socket.IPPROTO_TCP, option, value)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 _IP_FREEBIND = 15  # linux/in.h; Python names neither

@@ -27,6 +27,8 @@ CANCELS_AT_ONCE = 16  # lanes tried together: one that hangs costs the others no
 SALES_AT_ONCE = 64  # `pay` and inquiries have threads of their own, so that no cancel delays them
 # What no connection could be made for; a connection that brought no answer is no obstacle.
 OBSTACLES = ("resolve", "refused", "unreachable", "tls")
+# However fast the timers of mode test are: a handshake that takes its time closes no way.
+LOOK_WITHIN_MIN_S = 1.0
 CHECK_EVENTS = {
     ("check success", "window"): "window check success",
     ("check success", "status"): "status check success",
@@ -88,7 +90,7 @@ class Upstream:
     async def open_ahead(self) -> bool:
         """Connects while the scanner waits; True when the way to Antom is open."""
         antom = await self.ready()
-        opened: bool = await self._in_thread(self._sales, antom.open_ahead, self._within_s)
+        opened: bool = await self._in_thread(self._sales, antom.open_ahead, self._look_within_s)
         self._observed("" if opened else "no connection")
         return opened
 
@@ -96,7 +98,7 @@ class Upstream:
         """Makes a new connection, to see whether one can be made: "" or what was in its way. Those
         that were idle are closed: they may lead over a cable that is no more. Not observed here."""
         antom = await self.ready()
-        opened = await self._in_thread(self._sales, antom.open_ahead, self._within_s, True)
+        opened = await self._in_thread(self._sales, antom.open_ahead, self._look_within_s, True)
         return "" if opened else "no connection"
 
     async def pay(self, paid_for: Payment, code: str) -> Evidence:
@@ -117,7 +119,9 @@ class Upstream:
                 return antom.ask_order_code(intent, within_s, connect_s)
             return antom.pay(intent, code, within_s, connect_s)
 
-        return self._seen(await self._in_thread(self._sales, send))
+        evidence: Evidence = await self._in_thread(self._sales, send)
+        # one that was given up here says nothing of the way
+        return self._seen(evidence) if evidence.facts else evidence
 
     async def inquire(self, paid_for: Payment) -> Evidence:
         antom = await self.ready()
@@ -151,6 +155,10 @@ class Upstream:
     def _within_s(self) -> float:
         return self._timing.answer_within_ms / 1000
 
+    @property
+    def _look_within_s(self) -> float:
+        return max(self._within_s, LOOK_WITHIN_MIN_S)
+
     async def _ask(
         self, threads: ThreadPoolExecutor, call: Callable[[Any, float], Evidence], about: object
     ) -> Evidence:
@@ -170,12 +178,14 @@ class Upstream:
         return evidence
 
     def _intent(self, paid_for: Payment) -> Intent:
-        """`paymentExpiryTime` goes along when the clock is trusted (rules.md §6)."""
+        """`paymentExpiryTime` goes along when the clock is trusted (rules.md §6); a clock that was
+        set while the code was waited for makes no expiry in the past (I19)."""
         expires = None
-        if self._trusted_time() is not None:
+        now_s = self._trusted_time()
+        if now_s is not None:
             lasts_s = (self._timing.t_answer_ms + 999) // 1000
-            latest_s = paid_for.created_at_s + paid_for.scan_timeout_ms // 1000 + lasts_s
-            expires = self._time_text(paid_for.code_expires_s or latest_s)
+            latest_s = paid_for.created_at_s + paid_for.scan_timeout_ms // 1000
+            expires = self._time_text(paid_for.code_expires_s or max(latest_s, now_s) + lasts_s)
         return Intent(
             paid_for.payment,
             paid_for.order_ref,

@@ -19,6 +19,9 @@ _PROMPTS = {row[0]: {"code": row[1], "message": row[2]} for row in PROMPTS}
 _REASONS = {row[0]: (row[1], row[2]) for row in REASONS}
 _REFUND_REASONS = {row[0]: (row[1], row[2]) for row in REFUND_REASONS}
 
+# These began with the till or the terminal: what Antom said last does not explain them.
+_NOT_ANTOMS = ("till_cancelled", "till_left", "not_acknowledged", "restarted")
+
 _OUTCOMES = {payment.PAID: "paid"}
 _REFUND_OUTCOMES = {refund.REFUNDED: "refunded", refund.REFUSED: "not_refunded"}
 
@@ -121,16 +124,15 @@ def _amount(currency: str, minor: int) -> dict[str, Any] | None:
     return {"currency": currency, "value": minor} if currency else None
 
 
-def _reason(
-    words: dict[str, tuple[str, str]], thing: Payment | Refund
-) -> dict[str, Any] | None:
+def _reason(words: dict[str, tuple[str, str]], thing: Payment | Refund) -> dict[str, Any] | None:
     """nil while there is nothing to explain."""
     if not thing.reason:
         return None
     rule, sentence = words[thing.reason]
+    why = "" if thing.reason in _NOT_ANTOMS else thing.message
     return {
         "code": thing.reason,
         "rule": rule,
-        "message": f"{sentence} ({thing.message})" if thing.message else sentence,
+        "message": f"{sentence} ({why})" if why else sentence,
         "upstream_code": thing.upstream_code or None,
     }

@@ -393,11 +393,22 @@ class Ledger:
         for payment in sorted(self.payments.values(), key=lambda p: p.created_at_s):
             if payment.state != payments.NEW:
                 entries.extend(entries_of(payment))
-        for refund in sorted(self.refunds.values(), key=lambda r: r.created_at_s):
-            entries.extend(entries_of(refund))
+        for refund in sorted(self.refunds.values(), key=lambda r: r.number):
+            if not self._is_superseded(refund):
+                entries.extend(entries_of(refund))
         for job in sorted(self.jobs.values(), key=lambda j: j.created_at_s):
             entries.extend(entries_of(job))
         return entries
+
+    def _is_superseded(self, refund: Refund) -> bool:
+        """Refused in place of a cancel, and its payment has heard so: it owes the cancel again, or
+        has a later refund. Until then its end may still be on its way to flash."""
+        if not refund.in_place_of_cancel or refund.state != refunds.REFUSED:
+            return False
+        owner = self.payments.get(refund.payment)
+        if owner is None:
+            return False
+        return owner.state in payments.OWING or owner.refund != refund.refund
 
     def since(self) -> "Entry":
         """What was counted so far, and where the rest is."""
@@ -405,21 +416,13 @@ class Ledger:
         return counted + [self.archive, self.archive_batches]
 
 
-_PAYMENT_ENDS = (
-    ("failed", payments.FAILED),
-    ("closed", payments.CANCELLED),
-    ("returned", payments.RETURNED),
-    ("queued", payments.CANCEL_QUEUED),
-    ("attention", payments.NEEDS_ATTENTION),
-    ("paid", payments.PAID),
-    ("written off", payments.WRITTEN_OFF),
-)
-_REFUND_ENDS = (
-    ("refund refunded", refunds.REFUNDED),
-    ("refund refused", refunds.REFUSED),
-    ("refund queued", refunds.QUEUED),
-    ("refund attention", refunds.NEEDS_ATTENTION),
-)
+_BEGINS = ("start", "intent", "cancel", "refund requested", "refund located")
+
+
+def _ends(records: "dict[str, Any]", thing: "Any") -> "list[Entry]":
+    """The record of the state that it has come to, beyond its beginning."""
+    kinds = [kind for kind in records if records[kind][1] == thing.state and kind not in _BEGINS]
+    return [entry_of(kind, thing) for kind in kinds]
 
 
 def _payment_entries(payment: Payment) -> "list[Entry]":
@@ -427,17 +430,14 @@ def _payment_entries(payment: Payment) -> "list[Entry]":
     entries = [entry_of(first, payment)]
     if payment.state in payments.OWING + (payments.REFUNDING,):
         entries.append(entry_of("cancel", payment))
-    entries += [entry_of(kind, payment) for kind, state in _PAYMENT_ENDS if state == payment.state]
+    entries += _ends(PAYMENT_RECORDS, payment)
     if payment.state == payments.PAID and payment.heard:
         entries.append(entry_of("heard", payment))
     return entries
 
 
 def _refund_entries(refund: Refund) -> "list[Entry]":
-    if refund.in_place_of_cancel and refund.state == refunds.REFUSED:
-        return []  # its payment owes the cancel again, and a new refund will have a new id
-    entries = [entry_of("refund requested", refund)]
-    return entries + [entry_of(kind, refund) for kind, end in _REFUND_ENDS if end == refund.state]
+    return [entry_of("refund requested", refund)] + _ends(REFUND_RECORDS, refund)
 
 
 def _job_entries(job: Job) -> "list[Entry]":

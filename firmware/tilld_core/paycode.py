@@ -15,7 +15,7 @@ PREFIXES = ("25", "26", "27", "28", "29", "30")  # the seed, "Follow the payment
 LENGTHS = (16, 32)  # smallest and largest; antom-api.md §15 C2
 
 GTIN_LENGTHS = (8, 12, 13, 14)  # product barcodes: EAN-8, UPC-A, EAN-13, ITF-14
-NEAR_DIGITS = 2  # a read that lost so many digits still gives most of the secret away
+NEAR_DIGITS = 2  # a read that got so many digits wrong still gives most of the secret away
 DIGITS = "0123456789"
 
 
@@ -84,10 +84,14 @@ def _why_foreign(text: str) -> str:
 
 
 def _holds_a_code(text: str, prefixes: "tuple[str, ...]", lengths: "tuple[int, int]") -> bool:
-    """True if a payment code stands in the text, whole, or cut by separators or control bytes."""
+    """True if a payment code stands in the text, whole, cut by separators or control bytes, or
+    with a letter or two for, or between, its digits."""
     runs = _runs_of_digits(text)
+    together = "".join(runs)
     if not any(c.isalpha() for c in text):
-        runs.append("".join(runs))
+        runs.append(together)
+    if len(text) - len(together) <= NEAR_DIGITS and together.startswith(prefixes):
+        return len(together) >= lengths[0] - NEAR_DIGITS
     # An AIM identifier that was not taken off: "]C1", or "+C1" from another keyboard's layout.
     if text[0] not in DIGITS and len(text) > 3:
         runs.extend(_runs_of_digits(text[3:]))

@@ -4,7 +4,8 @@ A driver is a module in ``tilld_hal.drivers`` with
 
 - ``open_device(...)``: its parameters are the driver's settings, annotated ``"str"``, ``"int"``
   or ``"bool"``; a parameter without a default must be set;
-- ``ALLOWED``: for a setting with a bounded choice, the tuple of values, or ``range(low, high)``;
+- ``ALLOWED``: for a setting with a bounded choice, the tuple of values, ``range(low, high)``, or
+  anything else that has ``in``, with ``words`` that say what it holds;
 - ``MATURITY``: ``"bench"`` (seen on simulated hardware), ``"field"`` (seen in a shop) or
   ``"certified"``; ``SEEN_WITH``: what it was seen to work with.
 """
@@ -139,11 +140,13 @@ def _check_declared(
         if type(value) is str and "\0" in value:
             raise BadSetting(key, "must not hold a NUL")
     for key in sorted(declared):
-        if not declared[key][1] and key not in settings:
+        if not declared[key][1] and settings.get(key, "") == "":
             raise BadSetting(key, "must be set for driver " + repr(name))
 
 
 def _choice(allowed: "Any") -> str:
+    if hasattr(allowed, "words"):
+        return str(allowed.words)
     if isinstance(allowed, range):
         return "from " + str(allowed[0]) + " to " + str(allowed[-1])
     return "one of " + ", ".join([repr(value) for value in allowed])

@@ -44,11 +44,13 @@ def draw(wanted: "list[Wanted]", dots: int, font: str) -> "list[bytes]":
     """The commands that print each of them on paper of ``dots`` dots.  Raises ``Refused``."""
     asked = {"dots": dots, "font": font, "wanted": [_packed(want) for want in wanted]}
     paths = os.pathsep.join([path for path in sys.path if path])
+    # A folder that python-escpos were told to keep things in would be thrown away below.
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ESCPOS_")}
     try:
         done = subprocess.run(
             (sys.executable, "-m", "tilld_hal.drawing_linux"),
             input=json.dumps(asked).encode(),
-            env=dict(os.environ, PYTHONPATH=paths),
+            env=dict(kept, PYTHONPATH=paths),
             capture_output=True,
             timeout=DRAW_S,
         )
@@ -57,7 +59,9 @@ def draw(wanted: "list[Wanted]", dots: int, font: str) -> "list[bytes]":
     if done.returncode == _REFUSED:
         raise Refused(done.stdout.decode())
     if done.returncode != 0:
-        raise Refused("a picture could not be drawn: " + done.stderr.decode()[-200:].strip())
+        raise Refused(
+            "a picture could not be drawn: " + done.stderr.decode(errors="replace")[-200:].strip()
+        )
     return [base64.b64decode(drawn) for drawn in json.loads(done.stdout)]
 
 

@@ -11,7 +11,7 @@ import time
 
 from tilld_hal.errors import Gone
 from tilld_hal.escpos_render import MARK, MARKS
-from tilld_hal.printer import DONE, FAILED, NO, UNKNOWN, YES, Fate, PrinterStatus
+from tilld_hal.printer import DONE, FAILED, NO, UNKNOWN, YES, Fate, PrinterStatus, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ class EscposPrinter:
 
     def _send(self, data: bytes) -> Fate:
         before = self._ask_afresh() if self._asks else PrinterStatus()
-        refusal = _refusal(before)
-        if refusal:
-            return Fate(FAILED, refusal, began=False)
+        why_not = refusal(before)
+        if why_not:
+            return Fate(FAILED, why_not, began=False)
         self._catch_up()
         job_s = len(data) * self._byte_s
         deadline_s = time.monotonic() + self._job_timeout_s + job_s
@@ -278,17 +278,6 @@ class EscposPrinter:
                 return
         if self._marks_owed <= owed:
             self._marks_owed = 0
-
-
-def _refusal(status: PrinterStatus) -> str:
-    """Why nothing is sent; "" also when the printer does not say (unknown is tried)."""
-    if status.paper == NO:
-        return "the printer has no paper"
-    if status.cover_closed == NO:
-        return "the printer's cover is open"
-    if status.error == YES:
-        return "the printer reports an error"
-    return "the printer is offline" if status.online == NO else ""
 
 
 def _flag(bits: int, answer: "int | None") -> str:

@@ -111,7 +111,7 @@ class EscposRenderer:
             drawn[missing[at]] = data
             if missing[at][0] == "image":
                 self._kept[missing[at]] = data
-        while sum([len(data) for data in self._kept.values()]) > KEPT_BYTES_MAX:
+        while sum([len(want[1]) + len(data) for want, data in self._kept.items()]) > KEPT_BYTES_MAX:
             del self._kept[next(iter(self._kept))]
         drawn.update(kept)
         return drawn

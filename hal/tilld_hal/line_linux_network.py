@@ -20,6 +20,7 @@ from tilld_hal.line_linux import DescriptorLine
 _AGAIN_S = 0.1
 _GOODBYE_S = 2.0
 _ON_ITS_WAY_BYTES = 8192  # enough for a receipt; a printer that takes no more is found out soon
+_OURS = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
 _UNHEARD_MS = 10_000  # bytes that nobody acknowledges for so long have no hearer
 
 
@@ -75,28 +76,23 @@ class NetworkLine(DescriptorLine):
             self._fd = -1
 
     def _connected(self, deadline_s: float) -> socket.socket:
+        """Raises ``Gone``, ``Refused``, and ConnectionRefusedError, which may pass."""
         try:
             ways = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
             raise Gone(f"{self._name}: there is no such name") from error
+        except OSError as error:
+            raise Refused(f"{self._name} can't be called: {error.strerror}") from error
         failure: OSError = ConnectionRefusedError()
-        for family, kind, protocol, _, address in ways:
-            connection = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
+        for family, _, _, _, address in ways:
             try:
-                connection.settimeout(max(0.001, deadline_s - time.monotonic()))
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY_BYTES)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_MS)
-                connection.connect(address)
-                connection.setblocking(False)
-                return connection
+                return _called(family, address, deadline_s)
             except OSError as error:
-                connection.close()
                 failure = error
         if isinstance(failure, ConnectionRefusedError):
             raise failure
-        if failure.errno == errno.EACCES:
-            raise Refused(f"{self._name}: {failure.strerror}")
+        if failure.errno in _OURS:
+            raise Refused(f"{self._name} can't be called: {failure.strerror}") from failure
         raise Gone(f"{self._name} does not answer") from failure
 
     def _say_goodbye(self, deadline_s: float) -> None:
@@ -118,3 +114,18 @@ class NetworkLine(DescriptorLine):
 
     def _gone(self) -> Gone:
         return Gone(f"{self._name} has hung up")
+
+
+def _called(family: int, address: "tuple[object, ...]", deadline_s: float) -> socket.socket:
+    connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(max(0.001, deadline_s - time.monotonic()))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY_BYTES)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_MS)
+        connection.connect(address)
+        connection.setblocking(False)
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -47,6 +47,19 @@ class UsbLine(DescriptorLine):
             raise _not_opened(self._name, error) from error
 
 
+class UsbNames:
+    """What ``usb`` may say, for a driver's ``ALLOWED``."""
+
+    words = 'vendor and product as lsusb shows them, "04b8:0e15", or "04b8:0e15:SERIAL"'
+
+    def __contains__(self, usb: str) -> bool:
+        parts = usb.split(":", 2)
+        ids = all(
+            len(part) == 4 and set(part.lower()) <= set("0123456789abcdef") for part in parts[:2]
+        )
+        return usb == "" or (len(parts) > 1 and ids and parts[-1] != "")
+
+
 def find(usb: str, sysfs: str = CLASS, devices: str = DEVICES) -> str:
     """The device of the one printer that is meant; asked anew at each opening.
 
@@ -67,11 +80,16 @@ def find(usb: str, sysfs: str = CLASS, devices: str = DEVICES) -> str:
 
 
 def _printers(sysfs: str) -> "list[tuple[str, list[str]]]":
-    """(lpN, [vendor, product, serial number]) of each; one that vanishes meanwhile is left out."""
+    """(lpN, [vendor, product, serial number]) of each; one that vanishes meanwhile is left out.
+
+    Raises ``Refused`` when the folder can't be read.
+    """
     try:
         names = sorted(name for name in os.listdir(sysfs) if name.startswith("lp"))
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise Refused(f"{sysfs} can't be read: {error.strerror}") from error
     there = []
     for name in names:
         # usbmisc/lpN/device is the printer's interface; the folder above it is the USB device.

@@ -87,6 +87,18 @@ class PrinterStatus(Record):
         self.error = error
 
 
+def refusal(status: PrinterStatus) -> str:
+    """Why no job is begun, in words for people; "" also when the printer does not say: unknown is
+    tried."""
+    if status.paper == NO:
+        return "the printer has no paper"
+    if status.cover_closed == NO:
+        return "the printer's cover is open"
+    if status.error == YES:
+        return "the printer reports an error"
+    return "the printer is offline" if status.online == NO else ""
+
+
 class Fate(Record):
     """How a job ended, and why, in words for people ("" when all is well).
 

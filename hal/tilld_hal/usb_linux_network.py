@@ -22,7 +22,10 @@ def interface_of(address: tuple[object, ...]) -> str:
     """
     if len(address) == 4:
         index = address[3]
-        return socket.if_indextoname(index) if isinstance(index, int) and index else ""
+        try:
+            return socket.if_indextoname(index) if isinstance(index, int) and index else ""
+        except OSError:
+            return ""
     wanted = socket.inet_aton(str(address[0]))
     for name, own in _ipv4():
         if own == wanted:

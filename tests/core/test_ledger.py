@@ -290,16 +290,40 @@ def test_an_approval_and_an_inquiry_are_snapshots_of_an_intent() -> None:
         assert replayed(held.snapshot()).payments["P1"].state == payments.PAYING
 
 
-def test_a_refused_refund_in_place_of_a_cancel_leaves_the_cancel_owed() -> None:
-    held = Ledger()
-    owed = a_payment(1, payments.REFUNDING)
-    held.add_payment(owed)
-    instead = a_refund(1, "P1", refunds.REFUSED)
+def a_refund_in_place(held: Ledger, number: int, state: str) -> "refunds.Refund":
+    instead = a_refund(number, "P1", state)
     instead.key, instead.in_place_of_cancel = "", True
     held.add_refund(instead)
+    return instead
+
+
+def test_a_refused_refund_in_place_of_a_cancel_leaves_the_cancel_owed() -> None:
+    held = Ledger()
+    held.add_payment(a_payment(1, payments.NEEDS_ATTENTION))
+    a_refund_in_place(held, 1, refunds.REFUSED)
     again = replayed(held.snapshot())
-    assert again.payments["P1"].state == payments.CANCELLING
+    assert again.payments["P1"].state == payments.NEEDS_ATTENTION
     assert again.refunds == {}
+
+
+def test_a_snapshot_between_a_refusal_and_its_record_keeps_what_the_record_is_about() -> None:
+    for owner in (payments.REFUNDING, payments.WRITTEN_OFF):
+        held = Ledger()
+        held.add_payment(a_payment(1, owner))
+        instead = a_refund_in_place(held, 1, refunds.REFUSED)
+        again = replayed(held.snapshot())
+        again.replay(entry_of("refund refused", instead))
+        assert (again.payments["P1"].state, again.refunds["R1"].state) == (owner, "refused")
+
+
+def test_a_later_refund_in_place_of_a_cancel_is_the_one_that_counts() -> None:
+    held = Ledger()
+    held.add_payment(a_payment(1, payments.REFUNDING))
+    a_refund_in_place(held, 1, refunds.REFUSED)
+    later = a_refund_in_place(held, 2, refunds.SENDING)
+    later.created_at_s = NOW_S - 3600  # the wall clock was set back between the two
+    again = replayed(held.snapshot())
+    assert (again.payments["P1"].refund, list(again.refunds)) == ("R2", ["R2"])
 
 
 # Questions.

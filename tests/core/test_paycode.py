@@ -45,6 +45,16 @@ def test_a_code_with_foreign_characters_never_leaves_as_data() -> None:
         assert "do not belong" in verdict.reason
 
 
+def test_a_code_with_a_letter_or_two_in_it_never_leaves_as_data() -> None:
+    for at in range(len(SAMPLE) + 1):
+        assert judge(SAMPLE[:at] + "x" + SAMPLE[at:]).kind == LOOKS_LIKE, at
+        assert judge(SAMPLE[:at] + "x\u00e9" + SAMPLE[at:]).kind == LOOKS_LIKE, at
+    for at in range(2, len(SAMPLE)):
+        assert judge(SAMPLE[:at] + "O" + SAMPLE[at + 1 :]).kind == LOOKS_LIKE, at
+    assert judge("28" + "1" * 12 + "A").kind == LOOKS_LIKE
+    assert judge("28" + "1" * 11 + "A").kind == OTHER
+
+
 def test_product_barcodes_and_other_wallets_are_named_for_the_cashier() -> None:
     for text, words in (
         ("4006381333931", "product barcode"),  # EAN-13

@@ -123,7 +123,7 @@ def test_records_of_the_release_before_have_no_period_and_belong_to_the_open_one
     """I35."""
     held = Ledger()
     about = ["P1", "key-1", "o-1", "EUR", 1250, NOW_S, "customer_code", False, "", 60000]
-    held.replay(["intent", *about])
+    held.replay(["intent"] + about)
     held.replay(["paid", "P1", "A1", "", NOW_S])
     held.replay(["refund requested", "R1", "key-2", "P1", "A1", "EUR", 300, NOW_S, "", False])
     held.replay(["refund refunded", "R1", "", "", "", NOW_S, "AR1", ""])

@@ -55,7 +55,7 @@ def test_the_longest_way_of_the_longest_refund_has_its_room() -> None:
     _, back = the_longest()
     way = ("refund requested", "refund located", "refund queued", "refund attention")
     for end in ("refund refunded", "refund refused"):
-        assert room.refund_needs_bytes(back) >= cost([*way, end], back), end
+        assert room.refund_needs_bytes(back) >= cost(list(way) + [end], back), end
 
 
 def test_as_many_ordinary_payments_may_be_open_as_the_rules_allow() -> None:

@@ -1,5 +1,7 @@
 """Events kept, missed, and told at the pace of whoever reads them."""
 
+import asyncio
+
 import pytest
 
 from tilld_core import limits
@@ -162,3 +164,20 @@ def test_who_has_left_hears_nothing(world):
     world.events.go_on(leaving)
     world.events.forget(gone)
     assert gone.heard == leaving.heard == []
+
+
+def test_a_new_subscription_ends_the_one_that_still_reads_the_past(world):
+    async def subscribed_twice():
+        reading = asyncio.get_running_loop().create_future()
+        world.open_objects = [reading, ("payment.changed", {"payment": {}})]
+        reader = world.subscribe(Reader(), world.position(0, epoch=1))
+        assert reader.names == ["gap"]
+        world.subscribe(reader)
+        reading.set_result(None)
+        await asyncio.wait((reading,))  # who waited for it before us has heard of it by now
+        return reader
+
+    reader = asyncio.run(subscribed_twice())
+    assert reader.names == ["gap"]
+    world.happen()
+    assert reader.names == ["gap", "payment.changed"]

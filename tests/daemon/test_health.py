@@ -36,7 +36,9 @@ def test_an_obstacle_is_a_block_with_what_was_seen(watched):
     assert block["code"] == "no_gateway"
     assert block["message"].endswith("(connection refused)")
     assert watched.health.ready() == "no"
-    assert watched.changes[-1] == "no"
+    watched.health.way("no route")
+    watched.health.way("")
+    assert watched.changes == ["yes", "no", "yes"]
 
 
 def test_an_open_way_takes_its_block_away_and_leaves_the_others(watched):

@@ -55,14 +55,22 @@ def test_the_first_signed_answer_sets_a_clock_that_was_never_set() -> None:
 def test_a_later_answer_moves_it_no_more() -> None:
     clock = DummyClock(0, NEVER_SET_MS, 0)
     asked(clock, answered)
-    assert asked(clock, lambda sent: answered(sent, "2031-01-01T00:00:00Z")) == []
+    asked(clock, lambda sent: answered(sent, "2031-01-01T00:00:00Z"))
     assert clock.wall_ms() == ANSWERED_MS
 
 
 def test_a_clock_that_is_set_is_left_alone() -> None:
     clock = DummyClock(0, BUILT_MS + DAY_MS, 0)
-    assert asked(clock, answered) == []
+    asked(clock, answered)
     assert clock.wall_ms() == BUILT_MS + DAY_MS
+
+
+def test_a_clock_that_something_else_has_set_is_said_to_be_set_once() -> None:
+    told: list[str] = []
+    heard = set_by_peer(DummyClock(0, BUILT_MS + DAY_MS, 0), lambda: told.append("set"))
+    heard(ANSWERED_MS)
+    heard(ANSWERED_MS)
+    assert told == ["set"]
 
 
 def test_an_answer_that_antom_did_not_sign_sets_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tilld_daemon.printer_thread import PrinterThread, Stuck
 from tilld_daemon.settings import Device
-from tilld_hal.errors import Gone
+from tilld_hal.errors import Gone, Refused
 
 DUMMY = Device("dummy", {})
 
@@ -31,6 +31,17 @@ def test_one_that_is_gone_is_opened_anew_once():
         first.unplug()
         assert (await thread.do(lambda printer: printer.status())).online == "yes"
         assert await thread.do(itself) is not first
+
+    asyncio.run(story())
+
+
+def test_one_that_refuses_a_document_stays_open():
+    async def story():
+        thread = PrinterThread(DUMMY)
+        first = await thread.do(itself)
+        with pytest.raises(Refused):
+            await thread.do(lambda printer: printer.render([]))
+        assert await thread.do(itself) is first
 
     asyncio.run(story())
 

@@ -1,12 +1,17 @@
 """What a printer says of itself, in words for people and codes for tills."""
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
+from tilld_core.ledger import Ledger
 from tilld_daemon import printer_watch
 from tilld_daemon.health import Health
 from tilld_daemon.printer_watch import PrinterWatch
+from tilld_daemon.printing import Printing
+from tilld_daemon.settings import Device
 from tilld_hal.errors import Gone
 from tilld_hal.printer import PrinterStatus
 
@@ -97,6 +102,35 @@ def test_a_printer_that_is_gone_is_looked_for_again():
         return watched.codes()
 
     assert asyncio.run(watch()) == []
+
+
+def test_a_question_that_stays_open_ends_what_the_printer_said_before():
+    may_end = threading.Event()
+
+    async def story():
+        watched = Watched()
+        watched.watch.seen(PrinterStatus("no", "no", "yes", "yes", "no"))
+        nothing_is_printed: Any = None
+        printing = Printing(
+            Device("dummy", {}),
+            Ledger(),
+            nothing_is_printed,
+            nothing_is_printed,
+            watched.watch,
+            status_waits_max_s=0.05,
+        )
+        held = asyncio.ensure_future(printing._thread.do(lambda printer: may_end.wait(20)))
+        assert set((await printing.status()).values()) == {"unknown"}
+        assert watched.codes() == ["printer_silent"]
+        assert watched.watch.is_there == "unknown"
+        may_end.set()
+        await held
+        looking = printing._looking
+        assert looking is not None
+        await looking
+        assert watched.codes() == []
+
+    asyncio.run(story())
 
 
 def test_trouble_that_a_job_has_seen_brings_the_next_look_nearer():

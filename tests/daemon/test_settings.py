@@ -13,13 +13,15 @@ from tilld_daemon import settings_table as table
 from tilld_daemon.settings import SettingsError, load
 from tilld_daemon.settings_checks import gids, uids
 from tilld_daemon.settings_shown import effective, notes
+from tilld_testkit.store_of_certificates import Store
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = ROOT / "daemon/tilld.example.toml"
 
-# Line numbers below are those of this text.
 # What is set for an upstream on this machine: nobody else is there to be announced to.
 ON_LOOPBACK = {"loopback": True, "discover": False, "announce": False}
+
+# Line numbers below are those of this text.
 GOOD = """\
 [terminal]
 number = "T-0042"
@@ -143,6 +145,14 @@ CHANGED = (
 
 # What stands at the end of GOOD, beginning at line 25; the line that stops the start.
 ADDED = (
+    ('[printer]\ndriver = "linux-serial"\nport = "/dev/ttyS9"',
+     "27: [printer] port: is the scanner's: /dev/ttyS9"),
+    ('[printer]\ndriver = "linux-usb"\nfont = "key.pem"',
+     "27: [printer] font: must be a TrueType or OpenType font: key.pem"),
+    ('[printer]\ndriver = "linux-usb"\nusb = "04b8"', "27: [printer] usb: must be vendor and "
+     'product as lsusb shows them, "04b8:0e15", or "04b8:0e15:SERIAL"'),
+    ('[printer]\ndriver = "linux-network"\nhost = ""',
+     "27: [printer] host: must be set for driver 'linux-network'"),
     ('[till]\ntcp_listen = "9000"', "26: [till] tcp_listen: must be HOST:PORT"),
     ('[till]\ntcp_listen = "127.0.0.1:0"', "26: [till] tcp_listen: must be HOST:PORT"),
     ('[till]\ntcp_listen = "::1:9000"', "26: [till] tcp_listen: must have an IPv6 address in "
@@ -361,13 +371,20 @@ def test_no_key_and_no_token_is_printed(folder: pathlib.Path) -> None:
 def test_risks_that_are_allowed_are_said(folder: pathlib.Path) -> None:
     (folder / "key.pem").chmod(0o644)
     text = GOOD.replace('mode = "test"', 'mode = "live"').replace("scale = 0.1", "")
-    said = "\n".join(notes(load(written(folder, text + '[till]\nacknowledge = "auto"\n'))))
+    store = Store(folder)
+    store.cert_file.chmod(0o644)
+    text += f'[till]\nacknowledge = "auto"\n{store.settings["till"]}\n'
+    text += f'[engineer]\n{store.settings["engineer"]}\n[network]\ndriver = "dummy"\n'
+    said = "\n".join(notes(load(written(folder, text))))
     for words in (
         "direct has no witness of a dead device",
         "acknowledge auto",
         "client id of the sandbox",
-        "can be read by others",
+        "the merchant's private key can be read by others",
+        "the terminal's private key in tcp_cert can be read by others",
         "no printer is set",
+        "a certificate of tcp_ca that names no role",
+        "mode live with a dummy network",
     ):
         assert words in said
     assert "no scanner" not in said

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
+from tilld_hal.drawing_linux import KEPT_BYTES_MAX
 from tilld_hal.errors import Refused
 from tilld_hal.escpos_render import EscposRenderer
 from tilld_hal.printer_profiles import DRAWN, NAMES, NATIVE, PROFILES
@@ -34,9 +36,9 @@ def printed(
     return paper
 
 
-def png(image: Image.Image) -> bytes:
+def png(image: Image.Image, words: PngInfo | None = None) -> bytes:
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, "PNG", pnginfo=words)
     return file.getvalue()
 
 
@@ -215,6 +217,35 @@ renderer.render([{"type": "barcode", "data": "A" * 60}, {"type": "barcode", "dat
     )
     assert (ran.stdout, ran.stderr) == ("", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_python_escpos_was_told_to_use_is_left_alone(
+    tmp_path: pathlib.Path,
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("precious")
+    program = """
+from tilld_hal.escpos_render import EscposRenderer
+EscposRenderer("generic-42", 42, "drawn").render([{"type": "qr", "data": "x"}])
+"""
+    subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT / "hal"), "ESCPOS_CAPABILITIES_PICKLE_DIR": str(tmp_path)},
+        timeout=60,
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_pictures_that_are_kept_are_kept_within_bounds_with_what_asked_for_them() -> None:
+    renderer = EscposRenderer()
+    words = PngInfo()
+    words.add_text("Comment", "x" * 16_000)
+    pictures = [png(Image.new("1", (8, n)), words) for n in range(1, 21)]
+    renderer.render([{"type": "image", "png": picture} for picture in pictures])
+    kept = [want[1] for want in renderer._kept]
+    assert 0 < sum([len(picture) for picture in kept]) <= KEPT_BYTES_MAX
+    assert kept == pictures[-len(kept) :]
 
 
 def test_not_even_pictures_load_what_draws_them() -> None:

@@ -270,6 +270,19 @@ def test_a_kernel_that_cannot_be_asked_makes_the_state_unknown(host: str) -> Non
     assert state == NetworkState("unknown", "unknown")
 
 
+def test_what_was_unknown_for_a_moment_is_asked_again_though_nothing_changes() -> None:
+    def body() -> None:
+        cable()
+        network = opened()
+        with exhausted():
+            told = network.watch(PATIENCE_S)
+        assert told == NetworkState("unknown", "unknown")
+        assert becomes(network, LINK)
+        network.close()
+
+    in_own_network(body)
+
+
 def test_a_network_that_cannot_be_watched_is_refused() -> None:
     with exhausted(), pytest.raises(Refused, match="the kernel"):
         opened()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tilld_hal import catalogue
-from tilld_hal.errors import Gone
+from tilld_hal.errors import Gone, Refused
 from tilld_hal.escpos_printer import EscposPrinter
 from tilld_hal.printer import DONE, FAILED, UNKNOWN, Fate, PrinterStatus
+from tilld_testkit.descriptors import exhausted
 from tilld_testkit.network_printer import NetworkPrinter
 from tilld_testkit.paper import Paper
 
@@ -24,7 +25,7 @@ class Bench:
         self.end = NetworkPrinter(Paper())
 
     def printer(self, **settings: Any) -> EscposPrinter:
-        quick = {"connect_ms": 300, "answer_ms": 100, "job_timeout_s": 1}
+        quick = {"connect_ms": 300, "answer_ms": 500, "job_timeout_s": 1}
         given = {"host": "127.0.0.1", "port": self.end.port, **quick, **settings}
         printer: EscposPrinter = catalogue.open_driver("printer", "linux-network", given)
         return printer
@@ -65,6 +66,15 @@ def test_a_name_that_nobody_has_is_gone(bench: Bench) -> None:
     printer = bench.printer(host="printer.invalid")
     with pytest.raises(Gone, match="no such name"):
         printer.status()
+
+
+def test_one_that_can_not_be_called_for_want_of_a_descriptor_is_refused_with_words(
+    bench: Bench,
+) -> None:
+    printer = bench.printer()
+    with exhausted(), pytest.raises(Refused, match="Too many open files"):
+        printer.status()
+    assert printer.send(printer.render(RECEIPT)) == Fate(DONE)
 
 
 def test_a_printer_that_accepts_nothing_any_more_is_gone_in_time() -> None:

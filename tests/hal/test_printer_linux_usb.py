@@ -10,6 +10,7 @@ from tilld_hal import catalogue
 from tilld_hal.errors import Gone, Refused
 from tilld_hal.line_linux_usb import UsbLine, find
 from tilld_hal.printer import DONE, UNKNOWN, Fate
+from tilld_testkit.descriptors import exhausted
 from tilld_testkit.paper import Paper, PrinterOnLine
 from tilld_testkit.serial_line import SerialDevice
 
@@ -68,6 +69,13 @@ def test_a_printer_that_is_not_plugged_in_is_gone_and_those_there_are_named(
         find("04b8:ffff", str(sysfs / "usbmisc"))
     with pytest.raises(Gone, match="there are: none"):
         find("", str(tmp_path / "nothing"))
+
+
+def test_a_list_of_printers_that_can_not_be_read_is_refused_and_not_empty(
+    sysfs: pathlib.Path,
+) -> None:
+    with exhausted(), pytest.raises(Refused, match="Too many open files"):
+        find("", str(sysfs / "usbmisc"))
 
 
 def test_one_that_is_pulled_while_it_is_looked_at_is_left_out(sysfs: pathlib.Path) -> None:

@@ -42,3 +42,4 @@ def test_an_address_leads_to_its_interface():
     index = socket.if_nametoindex("lo")
     assert interface_of(("fe80::1", 80, 0, index)) == "lo"
     assert interface_of(("fd00::1", 80, 0, 0)) == ""
+    assert interface_of(("fe80::1", 80, 0, 2**31 - 1)) == ""

@@ -172,7 +172,7 @@ def test_what_happened_in_an_earlier_life_is_told_from_flash(terminal, till, sim
         known(till, cancelled),
         "The till asked for 12.50 EUR, order A-2. What happened then is not kept",
         "The terminal had restarted",
-        "Decided not paid, on flash: The terminal restarted during the payment.",
+        "Decided not paid, on flash: The terminal restarted in the middle",
         "The cancel is closed, on flash",
     )
     terminal.kill()

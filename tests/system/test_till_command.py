@@ -352,7 +352,7 @@ def test_a_terminal_that_restarts_in_mid_payment_is_waited_for(run, shop):
     selling.until("The terminal does not answer. Trying again.")
     shop.start()
     assert selling.ended() == 1
-    assert "The terminal restarted during the payment." in selling.text
+    assert "The terminal restarted in the middle of the payment." in selling.text
 
 
 def test_a_terminal_that_is_not_ready_is_status_3_and_says_why(run, shop, till):
@@ -366,3 +366,44 @@ def test_a_terminal_that_is_not_ready_is_status_3_and_says_why(run, shop, till):
     shop.scanner.replug()
     next(event for event in changes if not event["blocks"])
     changes.close()
+
+
+def test_a_refusal_in_json_is_the_error_as_it_stands_on_the_wire(run, shop, till):
+    changes = till.events(till.now(), ["device.changed"])
+    shop.scanner.unplug()
+    next(event for event in changes if event["blocks"])
+    refused = run("--json", "pay", "4", "EUR", "--order", "not ready")
+    assert refused.ended() == 3
+    (line,) = told(refused)
+    assert [block["code"] for block in line["error"]["blocks"]] == ["scanner"]
+    shop.scanner.replug()
+    next(event for event in changes if not event["blocks"])
+    changes.close()
+
+
+def test_paid_is_status_0_when_nothing_could_be_printed(run, till, simulator, shop):
+    shop.unplug_printer()
+    words = ("pay", "2", "EUR", "--order", "no paper", "--code", "--print")
+    selling = run(*words, stdin=f"{simulator.fresh_code()}\n")
+    assert selling.ended() == 0
+    assert "2.00 EUR  Paid." in selling.lines
+    assert "Printed." not in selling.lines
+    (paid,) = till.call("payment.list", order_ref="no paper")["payments"]
+    assert run("receipt", paid["payment"], "--print").ended() == 1
+    shop.replug_printer()
+
+
+def test_ctrl_c_while_the_receipt_is_printed_leaves_a_paid_sale_at_status_0(
+    run, till, simulator, shop
+):
+    shop.stall_printer()
+    jobs = till.events(till.now(), ["job.changed"])
+    words = ("pay", "2", "EUR", "--order", "slow paper", "--code", "--print")
+    selling = run(*words, stdin=f"{simulator.fresh_code()}\n")
+    next(jobs)
+    jobs.close()
+    selling.press_ctrl_c()
+    assert selling.ended() == 0
+    assert "2.00 EUR  Paid." in selling.lines
+    assert "Look at the paper." in selling.text
+    shop.replug_printer()

@@ -56,6 +56,7 @@ def test_cancel_while_paying_cancels(till, simulator):
 def test_cancel_while_inquiring_cancels(till, simulator):
     told = till.ask("payment.cancel", key=inquiring(till, simulator)["key"])
     assert told["state"] == "cancelling"
+    assert told["reason"]["message"] == "The till cancelled the payment."
     until(till, told, "cancelled")
 
 

@@ -87,15 +87,17 @@ class Lines:
 
 
 class Avahi:
-    """The daemon and its tools, in ``host``. ``folder`` has a short path: a socket is in it."""
+    """The daemon and its tools, in ``host``. ``folder`` has a short path: a socket is in it.
 
-    def __init__(self, host: Host, folder: Path) -> None:
+    Its processes end with ``ends``."""
+
+    def __init__(self, host: Host, folder: Path, ends: contextlib.ExitStack) -> None:
         self._host = host
         bus = folder / "bus"
         (folder / "bus.conf").write_text(_BUS.format(path=bus))
         (folder / "avahi.conf").write_text(_DAEMON)
         self._environment = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus}"}
-        self._ends = contextlib.ExitStack()
+        self._ends = ends
         self._started(
             ["dbus-daemon", f"--config-file={folder / 'bus.conf'}", "--nofork", "--print-address=1"]
         ).until(lambda line: "unix:path" in line)
@@ -150,9 +152,6 @@ class Avahi:
         finally:
             lines.end()
 
-    def close(self) -> None:
-        self._ends.close()
-
     def _started(self, command: list[str]) -> Lines:
         lines = Lines(command, self._environment)
         self._ends.callback(lines.end)
@@ -183,10 +182,6 @@ def _found(line: str) -> Found:
 
 @contextlib.contextmanager
 def avahi(host: Host, folder: Path) -> Iterator[Avahi]:
-    peer = None
-    try:
-        peer = Avahi(host, folder)
-        yield peer
-    finally:
-        if peer is not None:
-            peer.close()
+    """There until the end of the block, and nothing of it after that, however it ends."""
+    with contextlib.ExitStack() as ends:
+        yield Avahi(host, folder, ends)

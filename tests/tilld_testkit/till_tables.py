@@ -100,7 +100,8 @@ def _documents() -> str:
     rows = []
     for block, keys in messages.DOCUMENT_BLOCKS.items():
         shown = [
-            f"{name if at else f'**{name}**'}: {_kind(kind)}" for at, (name, kind) in enumerate(keys)
+            f"{name if at else f'**{name}**'}: {_kind(kind)}"
+            for at, (name, kind) in enumerate(keys)
         ]
         rows.append((f"`{block}`", "; ".join(shown)))
     return _table(("`type`", "its keys"), rows)

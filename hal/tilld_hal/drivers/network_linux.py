@@ -30,6 +30,7 @@ ALLOWED: "dict[str, tuple[str, ...]]" = {}
 
 _LOOPBACK_ADDRESS = "127.0.0.1"
 _WAKE, _NEWS = b"w", b"n"
+_ASK_AGAIN_S = 1.0  # when the kernel could not be asked
 
 
 def open_device(
@@ -108,7 +109,7 @@ class LinuxNetwork:
                 if state != self._told:
                     self._told = state
                     return state
-                if not self._changed(deadline_s):
+                if not self._changed(deadline_s, look.link == UNKNOWN):
                     if not self._open:
                         raise Gone("the network is no longer watched")
                     return None
@@ -182,15 +183,19 @@ class LinuxNetwork:
             os.close(self._woken)
             os.close(self._waker)
 
-    def _changed(self, deadline_s: "float | None") -> bool:
+    def _changed(self, deadline_s: "float | None", is_unknown: bool) -> bool:
+        """True when it is time to look again: at the kernel's word, or soon when all is unknown."""
         poll = select.poll()
         poll.register(self._watching, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
-        left_ms = None if deadline_s is None else max(0, deadline_s - time.monotonic()) * 1000
-        ready = poll.poll(left_ms)
+        left_s = None if deadline_s is None else max(0, deadline_s - time.monotonic())
+        asks_again = is_unknown and (left_s is None or left_s > _ASK_AGAIN_S)
+        if asks_again:
+            left_s = _ASK_AGAIN_S
+        ready = poll.poll(None if left_s is None else left_s * 1000)
         if any(fd == self._woken for fd, _ in ready):
             return _WAKE not in os.read(self._woken, 4096)
-        return bool(ready)
+        return bool(ready) or asks_again
 
     def _news(self) -> None:
         """Something was heard: the watch looks again."""

@@ -2,7 +2,7 @@
 
 from tilld_hal.errors import Gone
 from tilld_hal.escpos_render import EscposRenderer
-from tilld_hal.printer import DONE, FAILED, NO, UNKNOWN, YES, Fate, PrinterStatus
+from tilld_hal.printer import DONE, FAILED, NO, UNKNOWN, YES, Fate, PrinterStatus, refusal
 from tilld_hal.printer_profiles import CODE_WAYS, COLUMNS, NAMES
 
 TYPE_CHECKING = False
@@ -92,9 +92,7 @@ class DummyPrinter:
         if self.paper_out or self.cover_open:
             if self.no_status:
                 return Fate(UNKNOWN, "the printer does not report")
-            if self.paper_out:
-                return Fate(FAILED, "the printer has no paper", False)
-            return Fate(FAILED, "the printer's cover is open", False)
+            return Fate(FAILED, refusal(self.status()), began=False)
         if self.cut_off_after and len(data) > self.cut_off_after:
             self._keep(data[: self.cut_off_after])
             self.unplug()

@@ -2,12 +2,13 @@
 
 from tilld_hal.escpos_printer import EscposPrinter
 from tilld_hal.escpos_render import EscposRenderer
-from tilld_hal.line_linux_usb import UsbLine, find
+from tilld_hal.line_linux_usb import UsbLine, UsbNames, find
 from tilld_hal.printer_profiles import CODE_WAYS, COLUMNS, NAMES
 
 MATURITY = "bench"
 SEEN_WITH = ("usblp with a USB gadget as the printer", "pseudo-terminals in its place")
 ALLOWED = {
+    "usb": UsbNames(),
     "profile": NAMES,
     "columns": COLUMNS,
     "qr": CODE_WAYS,

@@ -87,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if given in FAULTS:
             word = given
             faults[word] = 0
-        elif given.isdigit() and word:
+        elif given.isdecimal() and word:
             faults[word] = int(given)
         elif given != OK or len(arguments.faults) > 1:
             known = ", ".join([OK, *FAULTS])
