@@ -53,9 +53,12 @@ def pay(answer: Answer, intent: Intent, f_is_unknown: Collection[str] = ()) -> E
 def order_code(answer: Answer, intent: Intent, f_is_unknown: Collection[str] = ()) -> Evidence:
     """The answer to a `pay` that asks for an order code: "code issued", never "success" (I33),
     with the QR's text as ``order_code``; "refused" or "unknown". A signed S without a code that
-    can be shown is "unknown": nobody can pay by it here, and the inquiries will say so."""
+    can be shown is "unknown": nobody can pay by it here, and the inquiries will say so. So is one
+    for another amount, where it names one: the customer would be asked for that."""
     if answer.status != "S" or _alarm(answer, {"paymentRequestId": intent.payment_request_id}):
         return pay(answer, intent, f_is_unknown)
+    if answer.body.get("paymentAmount") is not None and _amount_alarm(answer, intent):
+        return _unknown("unknown", answer, "amount")
     text = _qr_text(answer.body.get("orderCodeForm"))
     if not text:
         return Evidence("unknown", {**_ids(answer), "message": "no order code in the answer"})

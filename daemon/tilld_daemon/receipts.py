@@ -140,7 +140,7 @@ class Receipts:
             terminal=self._terminal,
             state=subject.state if kind == receipt.NOT_PAID else None,
             code=subject.order_code if kind == receipt.ORDER_CODE else None,
-            expires_s=subject.code_expires_s if kind == receipt.ORDER_CODE else None,
+            expires_s=self._known(subject.code_expires_s) if kind == receipt.ORDER_CODE else None,
         )
 
     def _paid_s(self, subject: Payment) -> int | None:

@@ -254,12 +254,8 @@ class Shell:
 
     async def _move(self, thing: Thing, event: str, facts: dict[str, Any]) -> None:
         effects, before = self._begin(thing, event, facts)
-        if (
-            before in payment.SETTLED
-            and thing.state in payment.OWING
-            and isinstance(thing, Payment)
-        ):
-            # its room was given back when it was settled (I22)
+        is_reopened = before in payment.SETTLED and thing.state == payment.CANCELLING
+        if is_reopened and isinstance(thing, Payment):  # its room was given back before (I22)
             await self._journal.reserve_again(thing.payment, payment_needs_bytes(thing))
         await self._go_on(thing, effects, before, facts)
 

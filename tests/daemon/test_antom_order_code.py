@@ -8,7 +8,7 @@ import pytest
 
 from tilld_antom import requests, sorting
 from tilld_antom.answers import FORGED, SIGNED, UNSIGNED, Answer
-from tilld_testkit.antom_ends import CODE, SHOP, AnIntent
+from tilld_testkit.antom_ends import CODE, SHOP, AnIntent, amount
 from tilld_testkit.antom_sorted import INTENT, answered, found, paid
 
 TEXT = "https://gqr.alipay.com/281017040012rqWv0ch7G7Q5AZ5AZJOv4Igf"
@@ -57,6 +57,14 @@ def test_a_code_without_antoms_signature_is_not_shown(trust: str) -> None:
 def test_a_code_of_another_payment_is_not_shown() -> None:
     event, facts = sorting.order_code(issued(paymentRequestId="P2"), INTENT)
     assert (event, facts["alarm"]) == ("unknown", "id")
+
+
+@pytest.mark.parametrize("asked", [amount("501"), amount(currency="USD"), "500", {}])
+def test_a_code_for_another_amount_is_not_shown(asked: object) -> None:
+    event, facts = sorting.order_code(issued(paymentAmount=asked), INTENT)
+    assert (event, facts["alarm"]) == ("unknown", "amount")
+    assert "order_code" not in facts
+    assert sorting.order_code(issued(paymentAmount=amount()), INTENT).event == "code issued"
 
 
 @pytest.mark.parametrize(

@@ -104,3 +104,12 @@ def test_only_the_tills_user_may_read_a_key(tmp_path):
     (path,) = (tmp_path / "keys").iterdir()
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert json.loads(path.read_text()) == BODY
+
+
+def test_a_key_that_is_settled_while_the_folder_is_read_is_left_out(tmp_path):
+    """Stood in for by a name whose file is gone already."""
+    key = new_key()
+    store = KeyFolder(tmp_path)
+    store.remember(key, BODY)
+    (tmp_path / f"{new_key()}.json").symlink_to(tmp_path / "gone")
+    assert store.unfinished() == [(key, BODY)]

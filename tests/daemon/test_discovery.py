@@ -83,7 +83,8 @@ async def heard(bench: Bench, count: int) -> None:
 def run(body: Any) -> None:
     async def whole() -> None:
         bench = Bench()
-        await body(bench)
+        async with asyncio.timeout(3 * PATIENCE_S):
+            await body(bench)
         bench.discovery.close()
         assert bench.bugs == []
 

@@ -95,10 +95,12 @@ def test_a_duration_is_said_as_people_say_it(seconds, said):
     assert asking.duration(seconds) == said
 
 
-def test_a_drawn_code_is_read_back_from_its_half_blocks():
+@pytest.mark.parametrize(("columns", "width"), [(80, 29 + 2 * 4), (36, 29 + 2 * 2)])
+def test_a_drawn_code_is_read_back_from_its_half_blocks(columns, width):
     text = "https://gqr.example/202611231940108281001881I5989856834973"
-    drawn = qr.drawn(text, 80)
+    drawn = qr.drawn(text, columns)
     rows = [line[len("\033[30;107m") : -len("\033[0m")] for line in drawn.splitlines()]
+    assert {len(row) for row in rows} == {width}
     picture = Image.new("L", (len(rows[0]), 2 * len(rows)), 255)
     for y, row in enumerate(rows):
         for x, half in enumerate(row):

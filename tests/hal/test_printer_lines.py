@@ -106,7 +106,7 @@ def test_a_receipt_is_done_when_the_printer_has_said_so(bench: Bench) -> None:
 
 
 def test_the_status_is_what_the_printer_says_now(bench: Bench) -> None:
-    printer = bench.printer(answer_ms=100)
+    printer = bench.printer(answer_ms=500)
     paper = bench.end.paper
     assert printer.status() == WELL
     paper.paper_low = True
