@@ -3,7 +3,8 @@
 The request is durable before its first byte (I37). A refund whose answer is
 missing is repeated with the same id and the same parameters; after a minute, and
 after a restart, Antom is asked before each repeat. Only a signed refusal ends it
-without the money having moved.
+without the money having moved, and the refusal of a repeat does not: it may say
+no more than that the first one was done.
 """
 
 from tilld_core import cancel_queue
@@ -47,6 +48,7 @@ SHOWN = {
 LOCATED = "located"
 FIRST_AND_ASKED_FOR = "first try of the till's own"
 ABSENT_THRICE = "absent three times"
+NO_OTHER = "no earlier try may have been done"
 
 ABSENT_TIMES = 3  # antom-api.md §7: asked three times, 15 s apart
 
@@ -78,7 +80,9 @@ ROWS: "tuple[Row, ...]" = table(
     (NEEDS_ATTENTION, "restart",     ALWAYS,              NEEDS_ATTENTION, ("tell till", "owe refund")),
     # Its answer, in the first minute and later.
     ((SENDING,) + ASKING, "refund done", ALWAYS,      REFUNDED,   ("note refunded", "tell till")),
-    ((SENDING,) + ASKING, "refund refused", ALWAYS,   REFUSED,    ("note refused", "tell till")),
+    ((SENDING,) + ASKING, "refund refused", NO_OTHER, REFUSED,    ("note refused", "tell till")),
+    (SENDING,    "refund refused",   ALWAYS,              RESUMING,   ("owe refund", "wait minute")),
+    (QUEUED,     "refund refused",   ALWAYS,              QUEUED,     ("owe refund",)),
     ((SENDING, RESUMING, QUEUED), "refund disputed", ALWAYS, NEEDS_ATTENTION, ("call person", "note attention", "tell till", "owe refund")),
     (NEEDS_ATTENTION, "refund disputed", ALWAYS,          NEEDS_ATTENTION, ("owe refund",)),
 
@@ -157,6 +161,7 @@ class Refund:
         self.decided_at_s = 0
         self.tries = 0
         self.absent = 0
+        self.asked_before = False  # the last try left because Antom did not know of any before
         self.deadline_ms: int | None = None
         self.deadline_event = ""
         self.lane = cancel_queue.Lane()
@@ -183,6 +188,8 @@ def step(
             return bool(refund.antom_payment_id)
         if guard == ABSENT_THRICE:
             return refund.absent >= ABSENT_TIMES
+        if guard == NO_OTHER:
+            return refund.asked_before or refund.tries == 1
         return refund.tries == 1 and not refund.in_place_of_cancel
 
     _learn(refund, event, facts)
@@ -224,7 +231,7 @@ def _prepare(
         refund.deadline_event = "minute over"
         refund.deadline_ms = now_ms + max(0, timing.cancel_for_ms - owed_for_ms)
     elif verb == "owe":
-        if event in ("located", "restart"):
+        if event in ("located", "restart", "refund refused"):
             cancel_queue.begin(refund.lane)  # a new kind of question: asked at once
         first_minute = refund.state in (LOCATING, SENDING)
         cancel_queue.owe(refund.lane, now_ms, first_minute, timing, chance)
@@ -235,5 +242,6 @@ def _prepare(
         if effect == "send refund":
             refund.tries += 1
             refund.absent = 0
+            refund.asked_before = refund.state in ASKING
     elif verb == "tell":
         refund.revision += 1

@@ -149,7 +149,6 @@ def test_what_antom_found_ends_it_or_is_waited_for() -> None:
             ("found done", refund.REFUNDED),
             ("refund done", refund.REFUNDED),
             ("found failed", refund.REFUSED),
-            ("refund refused", refund.REFUSED),
         ):
             assert state_of(asking().next_refund_try().refund_hears(event)) == state
         for event in ("found processing", "refund unknown", "refund not sent"):
@@ -157,6 +156,34 @@ def test_what_antom_found_ends_it_or_is_waited_for() -> None:
             state = state_of(walk)
             assert state_of(walk.next_refund_try().refund_hears(event)) == state
             assert walk.done[-1] == "owe refund"
+
+
+def test_the_refusal_of_the_only_try_is_final() -> None:
+    walk = sending().next_refund_try().refund_hears("refund refused")
+    assert state_of(walk) == refund.REFUSED
+    late = sending().next_refund_try().refund_hears("minute over", "refund refused")
+    assert state_of(late) == refund.REFUSED
+
+
+def test_the_refusal_of_a_repeat_says_nothing_of_the_first_and_is_asked_about_at_once() -> None:
+    in_time = ("refund refused",)
+    for events, state in ((in_time, refund.RESUMING), (("minute over",) + in_time, refund.QUEUED)):
+        for found, end in (("found done", refund.REFUNDED), ("found failed", refund.REFUSED)):
+            walk = sending().next_refund_try().refund_hears("refund unknown").next_refund_try()
+            walk.refund_hears(*events)
+            assert state_of(walk) == state
+            assert lane_due_ms(walk) == walk.now_ms
+            assert walk.next_refund_try().done[-1] == "send refund inquiry"
+            assert state_of(walk.refund_hears(found)) == end
+
+
+def test_a_refusal_is_final_once_antom_did_not_know_of_any_try_before() -> None:
+    walk = sending().next_refund_try().refund_hears("refund unknown").next_refund_try()
+    walk.refund_hears("refund refused")
+    for _ in range(3):
+        walk.next_refund_try().refund_hears("not found")
+    assert walk.done[-1] == "send refund"
+    assert state_of(walk.refund_hears("refund refused")) == refund.REFUSED
 
 
 def test_a_disputed_refund_calls_a_person_once_and_is_asked_about() -> None:

@@ -364,8 +364,13 @@ class Around:
             self._refund_hears(disputed, "refund disputed", quiet=False)
 
     def _refund_answered(self, world: World, one: Refund, idle: World) -> None:
+        alone = one.asked or one.tries == 1
+        true = (refund.NO_OTHER,) if alone else ()
         events = {"done": "refund done", "failed": "refund refused"}
-        self._refund_hears(idle, events.get(one.antom, "refund unknown"))
+        event = events.get(one.antom, "refund unknown")
+        self._refund_hears(idle, event, *(true if event == "refund refused" else ()))
+        if not alone:  # an F of a repeat, which says nothing of the try before it
+            self._refund_hears_if(w.ODDITIES, idle, "refund refused")
         self._refund_hears_if(w.LOSSES, idle, "refund unknown")
 
     def _refund_found(self, world: World, one: Refund, idle: World) -> None:

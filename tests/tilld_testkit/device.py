@@ -244,7 +244,8 @@ def send_refund(one: Refund, what: str) -> Refund:
     if what != "locate":
         invariants.on_refund_send(one, what)
     if what == "refund":
-        return one._replace(lane=what, tries=min(2, one.tries + 1), absent=0)
+        asked = one.state in refund.ASKING
+        return one._replace(lane=what, tries=min(2, one.tries + 1), absent=0, asked=asked)
     return one._replace(lane=what)
 
 
@@ -281,7 +282,7 @@ def darkness(world: World) -> list[World]:
 
 
 def _dark_refund(one: Refund) -> Refund:
-    return one._replace(state=w.OFF, shown="", lane="", deadline="", tries=0, absent=0)
+    return one._replace(state=w.OFF, shown="", lane="", deadline="", tries=0, absent=0, asked=False)
 
 
 def _without_marks(dark: World) -> World:

@@ -98,6 +98,7 @@ class Refund(NamedTuple):
     deadline: str = ""
     tries: int = 0  # 0, 1, 2 for more; of this life alone, as the device counts
     absent: int = 0  # how often Antom did not know it since the last try, of this life alone
+    asked: bool = False  # the last try left because Antom knew of none before
     located: bool = True
     antom: str = NONE  # none, processing, done, failed
     ghost: bool = False  # a copy of the request, loose in the network
