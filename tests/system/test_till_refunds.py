@@ -213,6 +213,21 @@ def test_a_lost_answer_is_found_again_after_kill_9_and_refunded_once(own_shop, s
         assert till.ask("payment.get", key=done["key"])["refunded"] == eur(300)
 
 
+@pytest.mark.parametrize("refusal", ["order unknown", "order status invalid"])
+def test_a_refused_repeat_is_no_refused_refund_while_the_first_may_have_been_done(
+    own_shop, simulator, refusal
+):
+    with Rpc(own_shop.socket_path) as till:
+        done = paid(till, simulator)
+        simulator.set_faults(
+            {"api": "refund", "fault": "U after the debit", "times": 1},
+            {"api": "refund", "fault": refusal, "times": 1},
+        )
+        told = ended(till, refund(till, done, amount=eur(300)))
+        assert told["state"] == "refunded"
+        assert returned(simulator, done) == 300
+
+
 def test_a_refund_without_an_answer_calls_a_person_and_goes_on_under_its_id(own_shop, simulator):
     with Rpc(own_shop.socket_path) as till:
         till.ask("events.subscribe", topics=["attention", "refund.changed"])
