@@ -51,6 +51,8 @@ class Session(Protocol):
 
     def open_ahead(self, url: str, timeout_s: float, fresh: bool = False) -> object: ...
 
+    def has_lost_one(self) -> bool: ...
+
 
 class Account(NamedTuple):
     """Which Antom, and who we are to it. ``agent_token`` is a secret (ISV mode, I31)."""
@@ -105,6 +107,10 @@ class Antom:
         except (NotSent, AnswerLost):
             return False
         return True
+
+    def has_hung_up(self) -> bool:
+        """Whether Antom has closed an idle connection since it was used: no word upstream."""
+        return self._session.has_lost_one()
 
     def pay(
         self, intent: Intent, code: str, timeout_s: float, connect_timeout_s: float | None = None
@@ -169,9 +175,10 @@ class Antom:
 
     def locate(self, named: str, timeout_s: float) -> Evidence:
         """The inquiry before a refund whose payment's Antom id is not in the record (rules.md
-        §4): "located", "not refundable" or "locate unknown".
+        §4): "located", "not refundable", "no such payment" or "locate unknown".
 
-        ``named`` is a payment request id or, as receipts show both, Antom's own id.
+        ``named`` is a payment request id or, as receipts show both, Antom's own id: there is no
+        such payment when Antom denies both and signs that.
         """
         found = self._evidence(
             "inquire",
@@ -182,13 +189,14 @@ class Antom:
         )
         if found.facts.get("upstream_code") != "ORDER_NOT_EXIST":
             return found
-        return self._evidence(
+        theirs = self._evidence(
             "inquire",
             requests.inquire_by_antom_id(named),
             timeout_s,
             "locate unknown",
             lambda answer: sorting.location(answer, {"paymentId": named}),
         )
+        return found if theirs.event == "no such payment" else theirs
 
     def refund(self, order: Refund, timeout_s: float) -> Evidence:
         """ "refund done", "refund refused", "refund unknown", or "refund not sent": not one

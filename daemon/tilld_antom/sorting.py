@@ -122,8 +122,8 @@ def cancel(answer: Answer, payment_request_id: str) -> Evidence:
 
 def location(answer: Answer, ids: dict[str, str]) -> Evidence:
     """ "located": paid, and here is Antom's id; "not refundable": certainly never paid or given
-    back; or "locate unknown" (rules.md §4: "none yet: stays queued"). ``ids`` are what was asked
-    by, as the answer repeats it."""
+    back; "no such payment"; or "locate unknown" (rules.md §4: "none yet: stays queued"). ``ids``
+    are what was asked by, as the answer repeats it."""
     alarm = _alarm(answer, ids)
     if not alarm and answer.status == "S":
         status = answer.body.get("paymentStatus")
@@ -131,6 +131,8 @@ def location(answer: Answer, ids: dict[str, str]) -> Evidence:
             return Evidence("located", _payment_facts(answer))
         if status in ("FAIL", "CANCELLED"):
             return Evidence("not refundable", _why_payment(answer))
+    if not alarm and _signed_f(answer) and answer.code == "ORDER_NOT_EXIST":
+        return Evidence("no such payment", _why(answer))
     return _unknown("locate unknown", answer, alarm)
 
 

@@ -328,10 +328,10 @@ def _connect(path: str) -> sqlite3.Connection:
 def _make(path: str, name: str) -> Archive:
     """A new archive under its name only when it is whole, as the journal is made."""
     unfinished = f"{path}.new"
-    for leftover in (unfinished, f"{unfinished}-wal", f"{unfinished}-journal"):
-        if os.path.exists(leftover):
-            os.unlink(leftover)
     with _words():
+        for leftover in (unfinished, f"{unfinished}-wal", f"{unfinished}-journal"):
+            if os.path.exists(leftover):
+                os.unlink(leftover)
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         connection = _connect(unfinished)
         try:

@@ -58,7 +58,11 @@ class PaperCalls:
         )
 
     async def print(self, params: Params) -> Params:
-        document = params["document"]
+        # nil is the same as absent, in a block too
+        document = [
+            {name: value for name, value in block.items() if value is not None}
+            for block in params["document"]
+        ]
 
         import hashlib  # 2 ms that no start has to wait for
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     Params = dict[str, Any]
 
-# A gateway that was found closed is tried again before a payment is refused for it, so that
+# A way that was found closed is looked at again before a payment is refused for it, so that
 # a network that has just come back is not held against the next customer.
-LOOKED_LATELY_MS = 100
-LOOK_AGAIN_S = 1.5
+CLOSED_LATELY_S = 0.1
+LOOK_FOR_S = 1.5
 CLOSED_KEY_NEEDS_BYTES = 1024
 
 
@@ -134,15 +134,23 @@ class PaymentCalls:
             self._device.scanner.arm()
             self._shell.start_soon(self._device.upstream.open_ahead())
             await self._shell.happen(new, "start")
+            self._device.scanner.guide()
         else:
             self._device.scanner.codes.use(code, new.payment)
             await self._shell.happen(new, "start with code", {"code": code})
 
     async def _check_ready(self, needs_scanner: bool) -> None:
-        """Refuses when something observed stands in the way (till_socket.md §3)."""
-        health = self._device.health
-        if health.way_is_closed and not health.way_looked_at_since(LOOKED_LATELY_MS):
-            await self._device.look_upstream(LOOK_AGAIN_S)
+        """Refuses when something observed stands in the way (till_socket.md §3). Before anybody
+        shows a code, what was seen of the way some time ago is seen anew; with the code there
+        already, `pay` itself does that."""
+        health, way = self._device.health, self._device.way
+        look = None
+        if health.way_is_closed:
+            look = way.asked(CLOSED_LATELY_S)
+        elif needs_scanner:
+            look = way.asked()
+        if look is not None:
+            await asyncio.wait((look,), timeout=LOOK_FOR_S)
         blocks = health.blocks(but=() if needs_scanner else ("scanner",))
         if blocks:
             said = " ".join(block["message"] for block in blocks)

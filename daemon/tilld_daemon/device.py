@@ -146,7 +146,13 @@ class Device:
             lambda: self.shell.now_s() if self.clock.trusted() else None,
             lambda obstacle: self.way.observed(obstacle),
         )
-        self.way = Way(self.upstream.look, self.health, self.flusher.flush, self.shell.start_soon)
+        self.way = Way(
+            self.upstream.look,
+            self.upstream.has_hung_up,
+            self.health,
+            self.flusher.flush,
+            self.shell.start_soon,
+        )
         self.discovery = Discovery(
             settings.network,
             self.health,
@@ -278,6 +284,7 @@ class Device:
             self.health.recover("journal_full")
         else:
             self.health.degrade("journal_full", CallError("journal_full").message)
+            self.past.leave_soon()
 
     def heard(self, paid: str) -> None:
         """A living connection was told of this PAID; kept with the next note."""
@@ -338,11 +345,7 @@ class Device:
         except (ValueError, OSError, SettingsError) as error:  # what only loading the keys shows
             self.fatal(error)
             return
-        await self.upstream.open_ahead()
-
-    async def look_upstream(self, timeout_s: float) -> None:
-        """Looks whether the way to Antom is open now, for at most so long."""
-        await asyncio.wait((asyncio.ensure_future(self.upstream.open_ahead()),), timeout=timeout_s)
+        self.way.asked()
 
     def _owed(self) -> list[Payment | Refund]:
         cancels = [one for one in self.ledger.owing() if one.state in payment.OWING]
@@ -413,6 +416,7 @@ class Device:
 
     def _health_changed(self) -> None:
         self.events.announce("device.changed", self.health.report())
+        self.scanner.guide()
 
     def _now_text(self) -> str:
         now_s = self.clock.wall_ms() // 1000

@@ -3,7 +3,8 @@
 All of it only wakes: a carrier, a route, another address or a gateway's announcement make the way
 to Antom be looked at now, and what is owed leaves when it is open. The timers run all the same.
 Nothing is learnt from an announcement but that it is time to look: whom we speak to is set in
-tilld.toml and proved by certificates, so a lie costs one connection (design.md §6).
+tilld.toml and proved by certificates, so a lie costs a few connections and no request (design.md
+§6).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+from tilld_daemon.way import ANNOUNCED_QUICK_FOR_S
 from tilld_hal import catalogue
 from tilld_hal.errors import HalError
 
@@ -60,6 +62,7 @@ class Discovery:
         self._network: Network | None = None
         self._state: NetworkState | None = None
         self._since: dict[str, str] = {}
+        self._warned_of: set[str] = set()  # the system's own words, of which there are few
         self._heeded_s = -HEED_EVERY_S
         self._heeding: asyncio.TimerHandle | None = None
 
@@ -143,7 +146,7 @@ class Discovery:
         names = [one.name for one in state.gateways]
         self._since = {name: self._since.get(name) or self._now() for name in names}
         if state.trouble and not (before and before.trouble):
-            log.warning("nothing is announced or discovered: %s", state.trouble)
+            self._warn_of(state.trouble)
         if state.link == "no":
             self._health.block("no_link")
             return
@@ -156,13 +159,20 @@ class Discovery:
             at_s = max(self._loop.time(), self._heeded_s + HEED_EVERY_S)
             self._heeding = self._loop.call_at(at_s, self._heed)
 
+    def _warn_of(self, trouble: str) -> None:
+        """Once for each trouble: it is tried again with every cable that is plugged in, and a bad
+        cable must not fill the log."""
+        if trouble not in self._warned_of:
+            self._warned_of.add(trouble)
+            log.warning("nothing is announced or discovered: %s", trouble)
+
     def _heed(self) -> None:
         """A gateway says that it is there."""
         self._heeding = None
         self._heeded_s = self._loop.time()
         if self._owes() or self._health.way_is_closed:
             log.info("a gateway announces itself: the way is looked at")
-            self._way.news()
+            self._way.news(ANNOUNCED_QUICK_FOR_S)
 
 
 class Owed:

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 _SENTENCES = dict(BLOCKS)
 
+# What was seen of the way so long ago says nothing of now (design.md §5: stale is a state). About
+# as long as servers and address translators remember an idle connection.
+STALE_AFTER_MS = 60_000
+
 
 class Health:
-    """``changed()`` is called when the answer to `ready` or the list of blocks changes."""
+    """``changed()`` is called when the list of blocks changes, or the answer to `ready` is another
+    than was given last. That it went stale with time tells nobody: who wants to know, asks."""
 
     def __init__(self, now_ms: Callable[[], int], changed: Callable[[], None]) -> None:
         self._now_ms = now_ms
@@ -26,12 +31,14 @@ class Health:
         self._degraded: dict[str, str] = {}
         self._way_is_open = False
         self._report: dict[str, Any] | None = None  # as it stands, until something changes
+        self._said = "unknown"  # the answer to `ready` that was given last
         self._looked_ms: int | None = None
 
     def ready(self) -> str:
         if self._blocks:
             return "no"
-        return "yes" if self._way_is_open else "unknown"
+        is_fresh = self._way_is_open and self.way_looked_at_since(STALE_AFTER_MS)
+        return "yes" if is_fresh else "unknown"
 
     def blocks(self, but: tuple[str, ...] = ()) -> list[dict[str, str]]:
         """What stands in the way, each ``{code, message}``, without the codes in ``but``."""
@@ -60,7 +67,7 @@ class Health:
 
     def way(self, obstacle: str) -> None:
         """A call upstream was answered ("") or could not be made."""
-        before = self.ready(), self.way_is_closed
+        was_closed = self.way_is_closed
         self._looked_ms = self._now_ms()
         self._way_is_open = not obstacle
         self._report = None
@@ -68,8 +75,18 @@ class Health:
             self._blocks["no_gateway"] = _with_why("no_gateway", obstacle)
         else:
             self._blocks.pop("no_gateway", None)
-        if (self.ready(), self.way_is_closed) != before:
-            self._changed()
+        if self.ready() != self._said or self.way_is_closed != was_closed:
+            self._tell()
+
+    def doubt_way(self) -> None:
+        """Something says that the way may be open no more: unknown, until it is looked at."""
+        self._way_is_open = False
+        self._report = None
+
+    @property
+    def way_blocks(self) -> bool:
+        """No payment can leave now, so far as the network was observed."""
+        return self.way_is_closed or "no_link" in self._blocks
 
     @property
     def way_is_closed(self) -> bool:
@@ -82,22 +99,27 @@ class Health:
 
     def report(self) -> dict[str, Any]:
         """``ready``, ``blocks`` and ``degraded``; whoever gets it changes nothing in it."""
-        if self._report is None:
-            ready, blocks, degraded = self.ready(), self.blocks(), self.degraded()
+        ready = self._said = self.ready()
+        if self._report is None or self._report["ready"] != ready:
+            blocks, degraded = self.blocks(), self.degraded()
             self._report = {"ready": ready, "blocks": blocks, "degraded": degraded}
         return self._report
+
+    def _tell(self) -> None:
+        self._said = self.ready()
+        self._changed()
 
     def _set(self, where: dict[str, str], code: str, message: str) -> None:
         new = code not in where
         where[code] = message
         self._report = None
         if new:
-            self._changed()
+            self._tell()
 
     def _clear(self, where: dict[str, str], code: str) -> None:
         if where.pop(code, None) is not None:
             self._report = None
-            self._changed()
+            self._tell()
 
 
 def _with_why(code: str, why: str) -> str:

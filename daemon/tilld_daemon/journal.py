@@ -25,7 +25,8 @@ log = logging.getLogger("tilld.journal")
 
 class Journal:
     """``live()`` gives the records that must be kept; ``failed(fault)`` hears of the first fault,
-    ``room(found)`` whether there is room for what was refused for want of it.
+    ``room(False)`` of everything that is refused for want of room, ``room(True)`` once there is
+    room for the largest of that.
 
     ``fault`` is that of a storage which could only be read when it was opened. ``said_again``
     gives the batches that must be found before these records (`tilld_core.families`).
@@ -58,6 +59,11 @@ class Journal:
     def fault(self) -> StorageFault | None:
         """What the storage said when it failed; nothing is written any more then (I21)."""
         return self._fault
+
+    @property
+    def is_full(self) -> bool:
+        """Something was refused for want of room, and there is still none for it."""
+        return self._missing_bytes > 0
 
     async def note(self, entries: list[Entry], of: str = "") -> None:
         """Durable when it returns. Raises StorageFault: the records may or may not be on flash."""
@@ -92,6 +98,7 @@ class Journal:
         """Keeps room for all that ``of`` may need; False when there is none (I22)."""
         async with self._turn:
             if 0 < self._vain_bytes <= size and self._store.room_bytes < size:
+                self._room(False)
                 return False  # nothing has gone since that was tried in vain
             live = self._live() if self._store.room_bytes < size else []
             try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tilld_core import families as family_rows
 from tilld_core.families import at_rest, id_of, names_of
+from tilld_core.journal import worst_cost_bytes
 from tilld_core.ledger import KEEP_JOBS, KEEP_PAYMENTS, KEEP_S, Job, Ledger, entries_of
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
@@ -50,6 +51,8 @@ HOT = 64  # families at rest that stay in memory: what a shop has just done, it 
 BATCH = 64  # and so many more make a batch
 ANSWERS_WITHIN_S = 30.0
 COMPACT_AFTER = 512  # families that left; so few are read again by the next start
+AGAIN_AFTER_S = 30.0  # an archive that took nothing is tried again
+_NAMING_BYTES = worst_cost_bytes(128)  # of the record that names an archive
 
 
 class Past:
@@ -70,6 +73,7 @@ class Past:
         degraded: Callable[[str], None],
         lost: Callable[[str], None],
         start_soon: Callable[[Coroutine[Any, Any, None]], None],
+        again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
@@ -80,6 +84,10 @@ class Past:
         self._degraded = degraded
         self._lost = lost
         self._start_soon = start_soon
+        self._again_after_s = again_after_s
+        self._again: asyncio.TimerHandle | None = None
+        self._is_degraded = False
+        self._may_be_named = False  # there is room in the journal for it
         self._loop = asyncio.get_running_loop()
         self._thread: StorageThread | None = None
         self._archive: Archive | None = None
@@ -88,6 +96,7 @@ class Past:
         self._settled = 0
         self._gone = 0  # since the journal was written anew
         self._leaving = False
+        self._closed = False
         self.damage = ""  # why the archive can't be read any more
         self.is_there = bool(folder) and bool(
             ledger.archive or os.path.exists(os.path.join(folder, FILE_NAME))
@@ -209,20 +218,41 @@ class Past:
     def settled(self) -> None:
         """Something came to rest; now and then a batch of such leaves."""
         self._settled += 1
-        if self._settled >= BATCH and not self._leaving and self._folder and not self.damage:
+        if self._settled >= BATCH:
+            self.leave_soon()
+
+    def leave_soon(self) -> None:
+        """What may leave does, unless that is under way already."""
+        if not self._leaving and self._folder and not self.damage:
             self._leaving = True
             self._settled = 0
             self._start_soon(self.leave())
 
     async def leave(self) -> None:
-        """Batch after batch, the oldest first, until few enough stay."""
+        """Batch after batch, the oldest first, until few enough stay.
+
+        While the journal has no room for a new payment, all that may leave does, and an archive
+        that took nothing is tried with whatever there is: only so is it seen to work again.
+        """
         try:
             while self._journal.fault is None:
-                leaving = self._ready()[:-HOT]
-                if len(leaving) < BATCH or not await self._commit(leaving[:BATCH]):
+                pressed = self._journal.is_full or self._is_degraded
+                stay, enough = (0, 1) if pressed else (HOT, BATCH)
+                ready = self._ready()
+                leaving = ready[: max(0, len(ready) - stay)]
+                if len(leaving) < enough or not await self._commit(leaving[:BATCH]):
                     return
         finally:
             self._leaving = False
+            self._try_later()
+
+    def _try_later(self) -> None:
+        if self._is_degraded and self._again is None and not self._closed:
+            self._again = self._loop.call_later(self._again_after_s, self._try_again)
+
+    def _try_again(self) -> None:
+        self._again = None
+        self.leave_soon()
 
     def _ready(self) -> list[Family]:
         found = family_rows.by_age(self._ledger)
@@ -243,6 +273,7 @@ class Past:
             batches = await self._call(lambda: archive.put(flat, kept))
         except (ArchiveFault, ArchiveDamaged):
             return False
+        self._is_degraded = False
         self._degraded("")
         self._ledger.archive, self._ledger.archive_batches = archive.name, batches
         for family, said in zip(leaving, rows, strict=True):
@@ -251,7 +282,7 @@ class Past:
                     self._ledger.recalled.pop(id_of(thing), None)
                     self._ledger.drop(thing)
                 self._gone += 1
-        if self._gone >= COMPACT_AFTER:
+        if self._gone >= COMPACT_AFTER or self._journal.is_full:
             self._gone = 0
             with contextlib.suppress(StorageFault):  # the journal has told it
                 await self._journal.write_anew()
@@ -267,10 +298,19 @@ class Past:
     # The archive's thread.
 
     async def open(self) -> None:
-        """Opens what the last life left, and looks whether it is whole."""
+        """Opens what the last life left, looks whether it is whole, and goes on putting away."""
         if self.is_there:
             with contextlib.suppress(CallError):  # told to `lost` or `degraded`
                 await self._ask(lambda archive: archive.check())
+        elif self._folder:
+            with contextlib.suppress(StorageFault):  # the journal has told it
+                await self._keep_room_for_its_name()
+        self.leave_soon()
+
+    async def _keep_room_for_its_name(self) -> None:
+        """A full journal is emptied by naming an archive, so the room for that is kept (I22)."""
+        if not self._may_be_named:
+            self._may_be_named = await self._journal.reserve(FILE_NAME, _NAMING_BYTES)
 
     async def _ask(self, question: Callable[[Archive], Result]) -> Result:
         """Raises CallError storage: what can't be read is never taken for absent."""
@@ -288,21 +328,36 @@ class Past:
                 opened = await self._call(
                     lambda: open_archive(self._folder, ledger.archive, ledger.archive_batches, name)
                 )
-                await self._is_known(opened)
+                try:
+                    await self._is_known(opened)
+                except ArchiveFault:
+                    await self._call(opened.close)  # or the next one would find it locked
+                    raise
                 self._archive = opened
             return self._archive
 
     async def _is_known(self, opened: Archive) -> None:
         """The journal says which archive belongs to it before anything is there alone."""
         self.is_there = True
-        known = self._ledger.archive
-        self._ledger.archive, self._ledger.archive_batches = opened.name, opened.batches
-        if known != opened.name:
-            try:
-                await self._journal.note([self._ledger.since()])
-            except StorageFault as fault:
-                raise ArchiveFault(fault.reason) from fault
-            accept_loss(self._folder, opened)
+        if self._ledger.archive == opened.name:
+            self._ledger.archive_batches = opened.batches
+            return
+        await self._name(opened)
+        accept_loss(self._folder, opened)
+
+    async def _name(self, opened: Archive) -> None:
+        ledger = self._ledger
+        try:
+            await self._keep_room_for_its_name()
+            if not self._may_be_named:
+                self._say_degraded("the journal has no room for its name")
+                raise ArchiveFault("the journal has no room for its name")
+            ledger.archive, ledger.archive_batches = opened.name, opened.batches
+            await self._journal.note([ledger.since()], FILE_NAME)
+        except StorageFault as fault:
+            raise ArchiveFault(fault.reason) from fault
+        self._journal.release(FILE_NAME)
+        self._may_be_named = False
 
     async def _call(self, work: Callable[[], Result]) -> Result:
         """In the archive's own thread, so that no sale's flush stands behind it."""
@@ -313,22 +368,28 @@ class Past:
         try:
             return await asyncio.wait_for(self._thread.call(work), ANSWERS_WITHIN_S)
         except TimeoutError as error:
-            self._say(self._degraded, "the archive does not answer")
+            self._say_degraded("the archive does not answer")
             raise ArchiveFault("the archive does not answer") from error
         except ArchiveFault as fault:
-            self._say(self._degraded, str(fault))
+            self._say_degraded(str(fault))
             raise
         except ArchiveDamaged as damage:
             self.damage = str(damage)
-            self._say(self._lost, str(damage))
+            log.error("%s", damage)
+            self._lost(self.damage)
             raise
 
-    def _say(self, whom: Callable[[str], None], why: str) -> None:
+    def _say_degraded(self, why: str) -> None:
         log.error("%s", why)
-        whom(why)
+        self._is_degraded = True
+        self._degraded(why)
+        self._try_later()
 
     def close(self, timeout_s: float) -> None:
         """Nothing is lost by stopping at any moment."""
+        self._closed = True
+        if self._again is not None:
+            self._again.cancel()
         if self._thread is not None:
             if self._archive is not None:
                 self._thread.call(self._archive.close)

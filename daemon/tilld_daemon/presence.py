@@ -42,6 +42,7 @@ class Presence:
     def greeting(self) -> dict[str, Any]:
         """The result of `hello`."""
         device = self._device
+        device.way.asked()  # it ends behind this answer, and `device.changed` tells how
         return {
             "device": device.ledger.device,
             "terminal": device.settings.terminal.number,
@@ -92,6 +93,7 @@ class Presence:
     def health(self) -> dict[str, Any]:
         """The result of `device.health`."""
         device = self._device
+        device.way.asked()
         return {
             **device.health.report(),
             "owed": len(device.ledger.owing()),

@@ -84,6 +84,8 @@ class SettingsFile:
         except tomllib.TOMLDecodeError as error:
             found = _SYNTAX.match(str(error))
             reason = found.group(1) if found else str(error)
+            if reason == "Cannot overwrite a value":
+                reason = "this key stands twice in its section"
             line = int(found.group(2)) if found else self.text.rstrip("\n").count("\n") + 1
             raise SettingsError(self.path, line, "", "", f"not TOML: {reason}") from error
         for section, table in tables.items():

@@ -30,6 +30,9 @@ log = logging.getLogger("tilld.scanner")
 
 HAND_OVER = (paycode.OTHER, paycode.SHOP_CARD)
 
+NO_SCANNER = "The scanner is not connected: plug it in."
+NO_NETWORK = "Please wait: the payment service can't be reached. Ask for no code yet."
+
 
 class SharedScanner:
     """One for the device; without a driver it hands nothing to anybody. ``bug`` is told of what
@@ -136,16 +139,27 @@ class SharedScanner:
             log.info("dropped, as %d are kept already: %r", limits.SCANS_KEPT_MAX, scan)
 
     def _seen(self, why_not: str) -> None:
-        """The cashier of a waiting payment hears that it can't be scanned for, and that it can."""
-        device = self._device
         self.is_there = "no" if why_not else "yes"
-        waiting = device.ledger.waiting_for_code()
         if why_not:
-            device.health.block("scanner", why_not)
+            self._device.health.block("scanner", why_not)
         else:
-            device.health.unblock("scanner")
-        if waiting is not None and why_not:
-            words = "The scanner is not connected: plug it in."
-            device.shell.prompt(waiting, "no_scanner", words)
-        elif waiting is not None:
-            device.shell.withdraw_prompt(waiting, "no_scanner")
+            self._device.health.unblock("scanner")
+
+    def guide(self) -> None:
+        """What is in the way has changed: the cashier of a payment that waits for its code hears
+        that there is no sense in asking for it, and that there is again."""
+        device = self._device
+        waiting = device.ledger.waiting_for_code()
+        if waiting is None:
+            return
+        obstacles = (
+            ("no_scanner", NO_SCANNER, self.is_there == "no"),
+            ("no_network", NO_NETWORK, device.health.way_blocks),
+        )
+        for code, _, is_so in obstacles:
+            if not is_so:
+                device.shell.withdraw_prompt(waiting, code)
+        for code, words, is_so in obstacles:
+            if is_so:
+                device.shell.prompt(waiting, code, words)
+                return

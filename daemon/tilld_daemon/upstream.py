@@ -101,6 +101,10 @@ class Upstream:
         opened = await self._in_thread(self._sales, antom.open_ahead, self._look_within_s, True)
         return "" if opened else "no connection"
 
+    def has_hung_up(self) -> bool:
+        """Whether Antom has closed a connection that was idle; nothing is sent to see it."""
+        return self._built.done() and self._built.result().has_hung_up()
+
     async def pay(self, paid_for: Payment, code: str) -> Evidence:
         """One `pay`, once. Its socket may stay open until every inquiry has been asked; a
         connection that can't be had before the first inquiry is given up unsent."""

@@ -75,6 +75,7 @@ REFUND_RECORDS = {
     "refund refused": (_END, refunds.REFUSED),
     "refund queued": (("refund", "upstream_code", "message"), refunds.QUEUED),
     "refund attention": (("refund", "upstream_code", "message"), refunds.NEEDS_ATTENTION),
+    "refund written off": (_END + _SIGNED, refunds.WRITTEN_OFF),
 }
 _ABOUT_JOB = ("job", "key", "of", "body", "created_at_s")
 JOB_RECORDS = {
@@ -257,9 +258,8 @@ class Ledger:
         if fields is not _ABOUT_REFUND:
             for name, value in zip(fields, values):  # noqa: B905
                 setattr(refund_or_none, name, value)
-        written_off = refund_or_none.state == refunds.WRITTEN_OFF
-        if not (written_off and state in refunds.OPEN):  # noted while its payment was written off
-            refund_or_none.state = state
+        if refund_or_none.state != refunds.WRITTEN_OFF or state in refunds.SETTLED:
+            refund_or_none.state = state  # else noted while its payment was written off
         self.latest_s = max(self.latest_s, refund_or_none.created_at_s, refund_or_none.decided_at_s)
 
     def _replay_job(self, kind: str, values: "Entry") -> None:

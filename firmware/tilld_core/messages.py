@@ -50,7 +50,7 @@ METHODS: "tuple[Method, ...]" = (
     ("scanner.stop", TILL, (), "nil"),
     ("queue.list", ANY, _PAGE, "entries"),
     ("queue.flush", TILL, (), "entries"),
-    ("queue.resolve", ENGINEER, _OF_PAYMENT + (("name", "text 128", True), ("reason", "text 256", True)), "payment"),
+    ("queue.resolve", ENGINEER, _OF_PAYMENT + (("refund", "id", False), ("name", "text 128", True), ("reason", "text 256", True)), "payment or refund"),
     ("report.get", TILL, (("period", "int 1 9223372036854775807", False),), "report"),
     ("report.close", TILL, (("key", "key", True), ("period", "int 1 9223372036854775807", False)), "report"),
     ("report.print", TILL, (("key", "key", True), ("period", "int 1 9223372036854775807", False)), "job"),
@@ -115,9 +115,11 @@ REASONS = (
 )
 
 REFUND_REASONS = (
-    # the same of a refund that gave nothing back
+    # the same of a refund that gave nothing back, or not yet
     ("declined", "rules.md §4", "The refund was refused; no money went back.", "Starts again with a new key once the cause is gone, or gives the money back in another way."),
     ("not_sent", "till_socket.md §3", "The refund could not be sent; no money went back. Check the network and try again.", "Starts again with a new key."),
+    ("no_such_payment", "rules.md §4", "Antom knows no payment of this number; no money went back. Check the number.", "Starts again with the right number and a new key."),
+    ("written_off", "I15", "The refund was closed by hand. Ask the person in charge whether the money went back.", "Asks for nothing more; what the person in charge says counts."),
 )
 
 PROMPTS = (
@@ -335,6 +337,12 @@ def _wrong_text(words: "list[Any]", value: object) -> str:
     return ""
 
 
+def _wrong_ascii(words: "list[Any]", value: object) -> str:
+    if isinstance(value, str) and any(ord(letter) > 126 for letter in value):
+        return "must be ASCII"
+    return _wrong_text(words, value)
+
+
 def _wrong_key(words: "list[Any]", value: object) -> str:
     if not isinstance(value, str):
         return "must be text"
@@ -410,7 +418,7 @@ DOCUMENT_BLOCKS = {
         ("bold", "bool"),
         ("size", "int 1 2"),
     ),
-    "barcode": (("data", "text 255"), ("symbology", "one of code128")),
+    "barcode": (("data", "ascii 64"), ("symbology", "one of code128")),
     "qr": (("data", "text 512"),),
     "image": (("png", "png"),),
     "feed": (("lines", "int 1 20"),),
@@ -425,7 +433,7 @@ def _wrong_block(block: object) -> str:
     assert isinstance(block, dict)
     kinds = DOCUMENT_BLOCKS[kind_of_block]
     for index, (name, kind) in enumerate(kinds):
-        if name not in block:
+        if block.get(name) is None:
             if index == 0:
                 return f"has a {block['type']} block without {name!r}"
             continue
@@ -464,5 +472,6 @@ _CHECKS = {
     "topics": _wrong_topics,
     "document": _wrong_document,
     "block_text": _wrong_block_text,
+    "ascii": _wrong_ascii,
     "png": _wrong_png,
 }

@@ -135,6 +135,7 @@ ROWS: "tuple[Row, ...]" = table(
     (OWING, "write off",                 ALWAYS,         WRITTEN_OFF,     ("note written off", "tell till")),
     (REFUNDING,   "write off",           ALWAYS,         WRITTEN_OFF,     ("note written off", "tell till", "end refund")),
     (WRITTEN_OFF, "success",             ALWAYS,         "=",             ("call person",)),
+    (WRITTEN_OFF, "cancel done",         ALWAYS,         "=",             ("call about return",)),
 )
 # fmt: on
 
@@ -167,7 +168,8 @@ IGNORED: "tuple[tuple[str, str], ...]" = pairs(
     ((PAID, FAILED, REFUNDING, CANCELLED, RETURNED, WRITTEN_OFF), _PAY_ANSWERS),
     (OWING, ("unknown", "refused", "code issued")),
     (_DECIDED, ("notified other",) + _INQUIRY_ANSWERS),
-    ((CANCELLED, RETURNED, WRITTEN_OFF), ("try",) + _CANCEL_ANSWERS),
+    ((CANCELLED, RETURNED), ("try",) + _CANCEL_ANSWERS),
+    ((WRITTEN_OFF,), ("try",) + _CANCEL_ANSWERS[1:]),  # the first is shown to a person
     ((REFUNDING,), ("try",)),
     ((WRITTEN_OFF,), _REFUND_ENDS),
     (SETTLED, ("restart",)),

@@ -25,7 +25,7 @@ QUEUED = "queued"  # goes on from flash, a person was called
 REFUNDED = "refunded"
 REFUSED = "refused"
 NEEDS_ATTENTION = "needs_attention"
-WRITTEN_OFF = "written_off"  # with the payment whose cancel it replaced
+WRITTEN_OFF = "written_off"  # by a person, or with the payment whose cancel it replaced
 
 OPEN = (LOCATING, SENDING, RESUMING, QUEUED, NEEDS_ATTENTION)
 ASKING = (RESUMING, QUEUED, NEEDS_ATTENTION)
@@ -49,6 +49,8 @@ LOCATED = "located"
 FIRST_AND_ASKED_FOR = "first try of the till's own"
 ABSENT_THRICE = "absent three times"
 NO_OTHER = "no earlier try may have been done"
+DENIED_THRICE = "denied three times"
+TILLS_OWN = "the till's own"
 
 ABSENT_TIMES = 3  # antom-api.md §7: asked three times, 15 s apart
 
@@ -66,6 +68,9 @@ ROWS: "tuple[Row, ...]" = table(
     (LOCATING,   "located",          ALWAYS,              SENDING,    ("note located", "owe refund", "wait minute")),
     (LOCATING,   "not refundable",   ALWAYS,              REFUSED,    ("note refused", "tell till")),
     (LOCATING,   "locate unknown",   ALWAYS,              LOCATING,   ("owe refund",)),
+    # A number that this terminal never saw and that Antom does not know. Nothing was ever sent.
+    (LOCATING,   "no such payment",  DENIED_THRICE,       REFUSED,    ("note refused", "tell till")),
+    (LOCATING,   "no such payment",  ALWAYS,              LOCATING,   ("tell till", "owe refund")),
     (LOCATING,   "minute over",      ALWAYS,              LOCATING,   ("call person", "tell till")),
     (LOCATING,   "restart",          ALWAYS,              LOCATING,   ("tell till", "owe refund", "wait minute")),
 
@@ -96,22 +101,25 @@ ROWS: "tuple[Row, ...]" = table(
     (ASKING, "refund unknown",  ALWAYS,              "=",        ("owe refund",)),
     (ASKING, "refund not sent", ALWAYS,              "=",        ("owe refund",)),
 
-    # Its payment was written off: one record closes both, and nothing is sent any more.
+    # An operator has signed, and nothing is sent any more. In place of a cancel it is written off
+    # with its payment: one record closes both.
+    (OPEN,       "write off",       TILLS_OWN,           WRITTEN_OFF, ("note written off", "tell till")),
     (OPEN,       "write off",       ALWAYS,              WRITTEN_OFF, ("tell till",)),
+    (WRITTEN_OFF, "refund done",    ALWAYS,              WRITTEN_OFF, ("call about return",)),
+    (WRITTEN_OFF, "found done",     ALWAYS,              WRITTEN_OFF, ("call about return",)),
 )
 # fmt: on
 
-# What was under way when its payment was written off comes too late.
+# What was under way when it was written off comes too late.
 _ANSWERS = (
     "located",
     "not refundable",
     "locate unknown",
-    "refund done",
+    "no such payment",
     "refund refused",
     "refund disputed",
     "refund unknown",
     "refund not sent",
-    "found done",
     "found failed",
     "found processing",
     "not found",
@@ -128,6 +136,7 @@ class Refund:
 
     ``refund`` is the refund request id; ``payment`` the payment request id or "" when the till
     named Antom's own id; ``in_place_of_cancel`` marks the refund that replaced a cancel.
+    ``written_off_*`` are as a payment's, of a refund of the till's own.
     """
 
     def __init__(
@@ -165,6 +174,10 @@ class Refund:
         self.deadline_ms: int | None = None
         self.deadline_event = ""
         self.lane = cancel_queue.Lane()
+        self.written_off_by = ""
+        self.written_off_why = ""
+        self.written_off_signed_by = ""
+        self.written_off_at_s = 0
         self.receipts_printed = 0
         self.number = 0  # by its coming
         self.period = 0  # in which it was confirmed
@@ -186,8 +199,10 @@ def step(
     def holds(guard: str) -> bool:
         if guard == LOCATED:
             return bool(refund.antom_payment_id)
-        if guard == ABSENT_THRICE:
+        if guard in (ABSENT_THRICE, DENIED_THRICE):
             return refund.absent >= ABSENT_TIMES
+        if guard == TILLS_OWN:
+            return not refund.in_place_of_cancel
         if guard == NO_OTHER:
             return refund.asked_before or refund.tries == 1
         return refund.tries == 1 and not refund.in_place_of_cancel
@@ -199,22 +214,36 @@ def step(
     if refund.state != row[3] or event == refund.deadline_event:
         refund.deadline_ms = None
     refund.state = row[3]
-    if refund.state == REFUSED:
-        refund.reason = "not_sent" if event == "refund not sent" else "declined"
+    _say_why(refund, event)
     for effect in row[4]:
         _prepare(refund, effect, event, facts.get("owed_for_ms", 0), now_ms, timing, chance)
     return row[4]
 
 
+def _say_why(refund: Refund, event: str) -> None:
+    if event == "no such payment" and refund.state in (LOCATING, REFUSED):
+        refund.reason = "no_such_payment"
+    elif refund.state == REFUSED:
+        refund.reason = "not_sent" if event == "refund not sent" else "declined"
+    elif event == "write off":
+        refund.reason = "written_off"
+    elif event == "located" and refund.state == SENDING:
+        refund.reason = refund.upstream_code = refund.message = ""
+
+
 def _learn(refund: Refund, event: str, facts: "dict[str, Any]") -> None:
+    if refund.state == WRITTEN_OFF:  # it is what the operator signed
+        return
     for name in ("antom_payment_id", "antom_refund_id", "refunded_at"):
         if facts.get(name) and not getattr(refund, name):
             setattr(refund, name, facts[name])
     for name in ("upstream_code", "message"):
         if facts.get(name):
             setattr(refund, name, facts[name])
-    if event == "not found":
+    if event in ("not found", "no such payment"):
         refund.absent += 1
+    elif event == "located":
+        refund.absent = 0  # of the payment, and from here on of the refund
 
 
 def _prepare(
@@ -235,7 +264,7 @@ def _prepare(
             cancel_queue.begin(refund.lane)  # a new kind of question: asked at once
         first_minute = refund.state in (LOCATING, SENDING)
         cancel_queue.owe(refund.lane, now_ms, first_minute, timing, chance)
-        if event == "not found":
+        if event in ("not found", "no such payment"):
             refund.lane.next_ms = now_ms + timing.refund_absent_every_ms
     elif verb == "send":
         cancel_queue.sent(refund.lane)

@@ -131,6 +131,17 @@ class Session:
         kept = self._living(target, self._max_idle_ms // 2)
         self._keep(kept or self._opened(target, deadline))
 
+    def has_lost_one(self) -> bool:
+        """Whether the peer has closed an idle connection since it was used; such are let go.
+
+        Nothing is sent and nothing is waited for."""
+        with self._lock:
+            lost = [kept for kept in self._idle if kept.connection.is_stale()]
+            self._idle = [kept for kept in self._idle if kept not in lost]
+        for kept in lost:
+            kept.connection.close()
+        return bool(lost)
+
     def close(self) -> None:
         """Closes the idle connections; calls under way end by themselves."""
         with self._lock:

@@ -5,6 +5,7 @@ that a read ends with the byte that woke it.  No step of polling and no timer is
 """
 
 import errno
+import os
 import termios
 
 from tilld_hal.errors import Busy, Gone, HalError, Refused
@@ -14,6 +15,8 @@ from tilld_hal.waker_linux import Waker
 FLOWS = ("none", "rtscts", "xonxoff", "dsrdtr")
 BAUDRATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 
+BY_ID = "/dev/serial/by-id"
+SHOWN_NAMES = 4
 _GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EBADF)
 _BUSY = (errno.EBUSY, errno.EAGAIN)
 
@@ -76,9 +79,19 @@ class SerialLine(DescriptorLine):
 
 def _not_opened(port: str, error: OSError) -> HalError:
     if error.errno in _GONE:
-        return Gone(f"{port} is not there")
+        return Gone(f"{port} is not there; {_what_is_there()}")
     if error.errno in _BUSY:
         return Busy(f"{port} is in use by another program")
     if error.errno == errno.EACCES:
         return Refused(f"{port}: this user may not open it")
     return Refused(f"{port} is no usable serial port")
+
+
+def _what_is_there(folder: str = BY_ID) -> str:
+    """What is plugged in, for whoever is about to correct a setting."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return f"no USB serial port is in {folder}"
+    shown = ", ".join(names[:SHOWN_NAMES]) + (" and more" if len(names) > SHOWN_NAMES else "")
+    return f"in {folder} there is {shown}"

@@ -7,6 +7,7 @@ have a printer, so nobody else's bytes come between.
 
 import errno
 import os
+import stat
 
 from tilld_hal.errors import Busy, Gone, HalError, Refused
 from tilld_hal.line_linux import DescriptorLine
@@ -45,6 +46,9 @@ class UsbLine(DescriptorLine):
             self._fd = os.open(self._name, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as error:
             raise _not_opened(self._name, error) from error
+        if not stat.S_ISCHR(os.fstat(self._fd).st_mode):  # a receipt would overwrite a file
+            self.close()
+            raise Refused(f"{self._name} is no USB printer (it is no device)")
 
 
 class UsbNames:

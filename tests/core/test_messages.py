@@ -87,7 +87,8 @@ def test_every_kind_of_the_tables_has_its_check() -> None:
 def test_a_document_is_checked_block_by_block() -> None:
     good = (
         {"type": "text", "text": "a", "align": "center", "bold": True, "size": 2},
-        {"type": "barcode", "data": "a", "symbology": "code128"},
+        {"type": "barcode", "data": "a" * 64, "symbology": "code128"},
+        {"type": "text", "text": "a", "bold": None, "size": None},  # nil is the same as absent
         {"type": "qr", "data": "a"},
         {"type": "image", "png": PNG},
         {"type": "feed", "lines": 20},
@@ -99,6 +100,9 @@ def test_a_document_is_checked_block_by_block() -> None:
         {"type": "text", "text": "a", "size": 3},
         {"type": "text", "text": "a", "colour": "red"},
         {"type": "drawer"},
+        {"type": "barcode", "data": "a" * 65},
+        {"type": "barcode", "data": "\u00e9"},
+        {"type": "qr", "data": None},
         {"type": ["cut"]},
         {"text": "a"},
         "cut",
@@ -107,8 +111,8 @@ def test_a_document_is_checked_block_by_block() -> None:
     for block in bad:
         assert not is_taken("document", [good[0], block]), block
     assert not is_taken("document", [])
-    assert not is_taken("document", [good[5]] * 201)
-    assert not is_taken("document", good[5])
+    assert not is_taken("document", [good[-1]] * 201)
+    assert not is_taken("document", good[-1])
 
 
 def test_absent_nil_and_empty_are_the_empty_map() -> None:

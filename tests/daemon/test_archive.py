@@ -11,6 +11,7 @@ import pytest
 from tilld_core import families, packing
 from tilld_core import payment as payments
 from tilld_core import refund as refunds
+from tilld_core.journal import PAGE
 from tilld_core.ledger import Job, Ledger, entry_of
 from tilld_core.messages import CallError
 from tilld_core.payment import Payment
@@ -25,7 +26,10 @@ from tilld_hal.drivers import storage_dummy
 
 NOW_S = 1795390000
 SIZE = 4 << 20
+SMALL = 2 * 8 * PAGE  # holds less than a batch
+NEEDS = 3000  # of room, for one payment
 ENOUGH = HOT + BATCH
+PATIENCE_S = 20
 
 
 def a_payment(number, state=payments.PAID):
@@ -47,7 +51,7 @@ def a_refund(number, of):
 class Terminal:
     """A ledger with its journal on the dummy storage and its archive in a folder."""
 
-    def __init__(self, device, folder):
+    def __init__(self, device, folder, again_after_s=3600.0):
         self.device = device
         self.folder = str(folder)
         self.store = Store(device, unpack=msgpack.unpackb)
@@ -55,8 +59,10 @@ class Terminal:
         for entry in self.store.recover().records:
             self.ledger.replay(entry)
         self.degraded: list[str] = []
+        self.has_recovered = asyncio.Event()
+        self.has_room = asyncio.Event()
         self.lost: list[str] = []
-        self.left: list[object] = []
+        self.under_way: list[asyncio.Task[None]] = []
         self.busy: set[str] = set()
         self.thread = StorageThread(asyncio.get_running_loop())
         self.journal = Journal(
@@ -64,7 +70,7 @@ class Terminal:
             self.thread,
             self.ledger.snapshot,
             lambda fault: None,
-            lambda found: None,
+            self.room,
             None,
             lambda entries: families.said_again(self.ledger, entries),
         )
@@ -75,10 +81,27 @@ class Terminal:
             lambda thing: families.id_of(thing) not in self.busy,
             lambda: NOW_S,
             os.urandom,
-            self.degraded.append,
+            self.hear_degraded,
             self.lost.append,
-            self.left.append,
+            lambda work: self.under_way.append(asyncio.create_task(work)),
+            again_after_s,
         )
+
+    def room(self, found):
+        if found:
+            self.has_room.set()
+        else:
+            self.past.leave_soon()
+
+    def hear_degraded(self, why):
+        self.degraded.append(why)
+        if not why:
+            self.has_recovered.set()
+
+    async def open(self):
+        """Opened, and what may leave has left when this returns."""
+        await self.past.open()
+        await asyncio.gather(*self.under_way)
 
     async def sell(self, count, first=0):
         for number in range(first, first + count):
@@ -90,7 +113,8 @@ class Terminal:
 
     async def leave(self):
         """What may leave has left when this returns."""
-        await self.past.leave()
+        self.past.leave_soon()
+        await asyncio.gather(*self.under_way)
 
     async def page(self, before=1 << 40, size=100, **asked):
         return [one.payment for one in await self.past.payments(asked, before, size)]
@@ -101,11 +125,12 @@ class Terminal:
 
 
 @contextlib.asynccontextmanager
-async def terminal(folder, device=None):
-    it = Terminal(device or storage_dummy.open_device(SIZE), folder)
+async def terminal(folder, device=None, **how):
+    it = Terminal(device or storage_dummy.open_device(SIZE), folder, **how)
     try:
         yield it
     finally:
+        await asyncio.gather(*it.under_way)
         it.close()
 
 
@@ -353,6 +378,111 @@ def test_an_archive_that_takes_nothing_keeps_all_in_memory_and_says_so(tmp_path)
             folder.mkdir()
             await it.leave()
             assert len(it.ledger.payments) == HOT
+            assert it.degraded[-1] == ""
+
+    run(story)
+
+
+def test_an_archive_that_took_nothing_is_tried_again_though_nothing_settles(tmp_path):
+    async def story():
+        folder = tmp_path / "no such folder"
+        async with terminal(folder, again_after_s=0.01) as it:
+            await it.sell(3)
+            await it.sell(ENOUGH, first=3)
+            await it.leave()
+            assert it.degraded[-1] != ""
+            folder.mkdir()
+            await asyncio.wait_for(it.has_recovered.wait(), PATIENCE_S)
+            await asyncio.gather(*it.under_way)
+            assert len(it.ledger.payments) < ENOUGH
+
+    run(story)
+
+
+def test_an_archive_that_took_nothing_is_tried_with_few_as_well(tmp_path):
+    async def story():
+        folder = tmp_path / "no such folder"
+        async with terminal(folder, again_after_s=0.01) as it:
+            await it.sell(ENOUGH)
+            await it.leave()
+            for number in range(ENOUGH - 1):
+                it.busy.add(f"P{number}")
+            folder.mkdir()
+            await asyncio.wait_for(it.has_recovered.wait(), PATIENCE_S)
+
+    run(story)
+
+
+def test_the_next_life_puts_away_what_the_last_one_could_not(tmp_path):
+    device = storage_dummy.open_device(SIZE)
+
+    async def story():
+        async with terminal(tmp_path / "no such folder", device) as it:
+            await it.sell(ENOUGH)
+            await it.leave()
+        async with terminal(tmp_path, device.after_restart()) as it:
+            await it.open()
+            assert len(it.ledger.payments) == HOT
+
+    run(story)
+
+
+def test_a_refused_start_makes_room_where_an_archive_takes_things(tmp_path):
+    """However few there are: a journal may be full of less than a batch."""
+    device = storage_dummy.open_device(SMALL)
+
+    async def story():
+        folder = tmp_path / "no such folder"
+        async with terminal(folder, device) as it:
+            await it.open()
+            sold = 0
+            while await it.journal.reserve(f"P{sold}", NEEDS):
+                await it.sell(1, first=sold)
+                it.journal.release(f"P{sold}")
+                sold += 1
+            await asyncio.gather(*it.under_way)
+            assert sold < BATCH
+            assert it.degraded[-1] != ""
+            folder.mkdir()
+            assert not await it.journal.reserve("P1000", NEEDS)
+            await asyncio.wait_for(it.has_room.wait(), PATIENCE_S)
+            assert await it.journal.reserve("P1000", NEEDS)
+            assert it.degraded[-1] == ""
+
+    run(story)
+
+
+def test_a_journal_without_a_byte_of_room_can_name_its_archive(tmp_path):
+    device = storage_dummy.open_device(SMALL)
+
+    async def story():
+        async with terminal(tmp_path, device) as it:
+            await it.open()
+            await it.sell(10)
+            assert await it.journal.reserve("all that is left", it.store.room_bytes)
+            assert not await it.journal.reserve("P1000", NEEDS)
+            await asyncio.gather(*it.under_way)
+            assert (it.journal.fault, it.degraded) == (None, [""])
+            assert it.ledger.payments == {}
+        again = Ledger()
+        for entry in Store(device.after_cut("none")).recover().records:
+            again.replay(entry)
+        assert again.archive == it.ledger.archive != ""
+
+    run(story)
+
+
+def test_without_room_for_its_name_an_archive_waits_and_the_journal_lives(tmp_path):
+    async def story():
+        async with terminal(tmp_path) as it:
+            await it.sell(ENOUGH)
+            assert await it.journal.reserve("all that is left", it.store.room_bytes)
+            await it.leave()
+            assert it.journal.fault is None
+            assert len(it.ledger.payments) == ENOUGH
+            it.journal.release("all that is left")
+            await it.leave()
+            assert len(it.ledger.payments) <= HOT
             assert it.degraded[-1] == ""
 
     run(story)

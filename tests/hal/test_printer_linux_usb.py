@@ -83,10 +83,11 @@ def test_one_that_is_pulled_while_it_is_looked_at_is_left_out(sysfs: pathlib.Pat
     assert find("04b8:0e15", str(sysfs / "usbmisc")) == "/dev/usb/lp1"
 
 
-@pytest.mark.parametrize(("port", "error"), [("nowhere", Gone), ("", Refused)])
+@pytest.mark.parametrize(("port", "error"), [("nowhere", Gone), ("", Refused), ("file", Refused)])
 def test_what_is_no_printer_is_not_opened(
     tmp_path: pathlib.Path, port: str, error: type[Exception]
 ) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(error):
         UsbLine(str(tmp_path / port))
 

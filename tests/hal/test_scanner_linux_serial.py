@@ -211,6 +211,11 @@ def test_a_whole_code_is_read_before_the_cable_is_missed(
         scanner.read(PATIENCE_S)
 
 
+def test_a_port_that_is_missing_is_said_with_what_is_plugged_in(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(Gone, match="/dev/serial/by-id"):
+        catalogue.open_driver("scanner", "linux-serial", {"port": str(tmp_path / "none")})
+
+
 def test_a_scanner_that_rattles_in_its_socket_is_read_each_time_it_is_there(
     device: SerialDevice,
 ) -> None:

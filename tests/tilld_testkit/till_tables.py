@@ -59,6 +59,8 @@ def _kind(kind: str) -> str:
     if name == "text":
         size, _, empty = more.partition(" ")
         return f"text, at most {size}" + (", may be empty" if empty else "")
+    if name == "ascii":
+        return f"ASCII, at most {more}"
     if name == "one":
         return " or ".join(f"`{word}`" for word in more.split()[1:])
     if name == "int":
