@@ -126,7 +126,8 @@ class ReportCalls:
     def _shown(self, one: Period) -> Params:
         time = self._device.views.time
         about = {"opened_at": time(one.opened_at_s), "closed_at": time(one.closed_at_s)}
-        return {"period": one.number, **about, **one.figures}
+        # a release before this one closed its periods without a list of refunds
+        return {"period": one.number, **about, "open_refunds": [], **one.figures}
 
     async def _figures(self, number: int) -> Params:
         tally = Tally(number)
@@ -145,6 +146,7 @@ class ReportCalls:
             **tally.figures(),
             "open_payments": self._undecided(),
             "owed_cancels": [one.payment for one in ledger.owing()],
+            "open_refunds": [one.refund for one in ledger.open_refunds()],
             "unheard": [one.payment for one in ledger.unheard()],
         }
 

@@ -417,6 +417,7 @@ class Device:
     def _health_changed(self) -> None:
         self.events.announce("device.changed", self.health.report())
         self.scanner.guide()
+        self.way.asked()  # what is told may be stale; nobody would ask after it was told
 
     def _now_text(self) -> str:
         now_s = self.clock.wall_ms() // 1000

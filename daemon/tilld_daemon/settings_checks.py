@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tilld_core import limits, receipt
-from tilld_hal.printer_profiles import DEFAULT, PROFILES
+from tilld_hal.printer_profiles import DEFAULT, PROFILES, columns_of
 
 if TYPE_CHECKING:
     from tilld_daemon.settings import Settings
@@ -115,13 +115,17 @@ def _check_files(file: SettingsFile, found: Settings) -> None:
 
 
 def _check_devices(file: SettingsFile, found: Settings) -> None:
-    """Two devices are not at one port, and a font is there to be drawn with."""
+    """Two devices are not at one port, a font is there to be drawn with, and a line has room."""
     port = found.scanner.settings.get("port")
     if isinstance(port, str) and port and port == found.printer.settings.get("port"):
         raise file.fault("printer", "port", f"is the scanner's: {port}")
     font = found.printer.settings.get("font")
     if font and not _begin_of(file, "printer", "font", str(font)).startswith(_FONTS):
         raise file.fault("printer", "font", f"must be a TrueType or OpenType font: {font}")
+    if found.printer.driver not in ("", "dummy"):
+        room = columns_of(found.printer.settings)
+        if found.receipt.columns > room:
+            raise file.fault("receipt", "columns", f"the printer has {room} in a line")
 
 
 def _check_letters(file: SettingsFile, found: Settings) -> None:

@@ -30,8 +30,11 @@ log = logging.getLogger("tilld.scanner")
 
 HAND_OVER = (paycode.OTHER, paycode.SHOP_CARD)
 
-NO_SCANNER = "The scanner is not connected: plug it in."
-NO_NETWORK = "Please wait: the payment service can't be reached. Ask for no code yet."
+# The prompts of a payment that waits for its code while there is no sense in asking for it.
+OBSTACLES = {
+    "no_scanner": "The scanner is not connected: plug it in.",
+    "no_network": "Please wait: the payment service can't be reached. Ask for no code yet.",
+}
 
 
 class SharedScanner:
@@ -45,6 +48,7 @@ class SharedScanner:
         self._device = device
         self._bug = bug
         self._thread: ScannerThread | None = None
+        self._guided = ("", "")  # the payment and the obstacle that its cashier was told last
         self._owner: Connection | None = None
         self._kept: deque[Told] = deque()
         self._reads: deque[tuple[Promise, asyncio.TimerHandle]] = deque()
@@ -152,14 +156,15 @@ class SharedScanner:
         waiting = device.ledger.waiting_for_code()
         if waiting is None:
             return
-        obstacles = (
-            ("no_scanner", NO_SCANNER, self.is_there == "no"),
-            ("no_network", NO_NETWORK, device.health.way_blocks),
-        )
-        for code, _, is_so in obstacles:
-            if not is_so:
-                device.shell.withdraw_prompt(waiting, code)
-        for code, words, is_so in obstacles:
-            if is_so:
-                device.shell.prompt(waiting, code, words)
-                return
+        obstacle = ""
+        if self.is_there == "no":
+            obstacle = "no_scanner"
+        elif device.health.way_blocks:
+            obstacle = "no_network"
+        before, self._guided = self._guided, (waiting.payment, obstacle)
+        if self._guided == before:
+            return
+        if obstacle:
+            device.shell.prompt(waiting, obstacle, OBSTACLES[obstacle])
+        elif before[0] == waiting.payment:
+            device.shell.withdraw_prompt(waiting, before[1])

@@ -166,6 +166,16 @@ class Shell:
                 owed.written_off_signed_by, owed.written_off_at_s = signed_by, self.now_s()
                 await self._move(owed, "write off", {})
 
+    async def write_off_refund(self, owed: Refund, name: str, why: str, signed_by: str) -> None:
+        """The same of a refund of the till's own that is still open."""
+        async with self._line(owed):
+            self._refuse_frozen(owed)
+            if owed.state in refund.OPEN:
+                owed.written_off_by, owed.written_off_why = name, why
+                owed.written_off_signed_by, owed.written_off_at_s = signed_by, self.now_s()
+                owed.decided_at_s = owed.written_off_at_s
+                await self._move(owed, "write off", {})
+
     async def leave(self, waiting: Payment) -> None:
         """No till asks for it any more: given up, unless its code came in the meantime."""
         async with self._line(waiting):
@@ -321,7 +331,7 @@ class Shell:
         elif verb == "tell":
             self._publish(thing)
         elif verb == "call":
-            self._attention(thing, why_called(thing))
+            self._attention(thing, why_called(thing, what))
 
     async def _record(self, thing: Thing, verb: str, what: str) -> None:
         """A fault freezes the object: what its record says is known after the next start."""
@@ -408,7 +418,10 @@ class Shell:
         if what == "pay":
             facts["pay_closed"] = True
         thing.lane.last_error = facts.get("upstream_code") or facts.get("message") or ""
-        await self.happen(thing, evidence.event, facts)
+        event = evidence.event
+        if event == "no such payment" and self.ledger.find_payment(thing.payment) is not None:
+            event = "locate unknown"  # it was paid here: Antom will know it yet (rules.md §4)
+        await self.happen(thing, event, facts)
         if isinstance(thing, Refund) and thing.state in refund.SETTLED:
             self._tell_owner(thing)
 

@@ -104,9 +104,18 @@ def id_of(thing: Thing) -> str:
     return thing.payment if isinstance(thing, Payment) else thing.refund
 
 
-def why_called(thing: Thing) -> str:
-    """What the person is told who is called about it, in the state that it is in now."""
+def why_called(thing: Thing, called: str) -> str:
+    """What the person is told who is called about it (``called``: the words of the effect), in
+    the state that it is in now."""
+    if called == "about return":
+        way = "cancel of a payment" if isinstance(thing, Payment) else "refund"
+        return (
+            f"Antom has confirmed the {way} that was written off: "
+            "check that the money was not given back twice."
+        )
     if not isinstance(thing, Payment):
+        if thing.reason == "no_such_payment":
+            return "Antom knows no payment of its number: check the number."
         return "Its refund is not confirmed yet; it goes on."
     if thing.state == payment.WRITTEN_OFF:
         return "Antom took money for it after it was written off: see to it by hand."

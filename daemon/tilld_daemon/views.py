@@ -85,17 +85,20 @@ class Views:
         return self.time(_parsed(paid_for.paid_at) or paid_for.decided_at_s)
 
     def refund(self, returned: Refund) -> dict[str, Any]:
-        settled = returned.state in refund.SETTLED
+        state = refund.SHOWN[returned.state]
+        outcome = _REFUND_OUTCOMES.get(returned.state, "pending")
+        if refund.was_never_sent(returned):
+            state, outcome = refund.REFUSED, _REFUND_OUTCOMES[refund.REFUSED]
         refunded_s = _parsed(returned.refunded_at) or returned.decided_at_s
         return {
             "refund": returned.refund,
             "key": returned.key or None,
             "payment": returned.payment,
             "amount": _amount(returned.currency, returned.amount_minor),
-            "state": refund.SHOWN[returned.state],
-            "outcome": _REFUND_OUTCOMES.get(returned.state, "pending"),
-            "decided": returned.state in _REFUND_OUTCOMES,
-            "settled": settled,
+            "state": state,
+            "outcome": outcome,
+            "decided": outcome != "pending",
+            "settled": returned.state in refund.SETTLED,
             "reason": _reason(_REFUND_REASONS, returned),
             "antom_refund_id": returned.antom_refund_id or None,
             "refunded_at": self.time(refunded_s) if returned.state == refund.REFUNDED else None,

@@ -220,6 +220,11 @@ def step(
     return row[4]
 
 
+def was_never_sent(refund: Refund) -> bool:
+    """Written off before its payment was found, which comes before its first byte."""
+    return refund.state == WRITTEN_OFF and not refund.antom_payment_id
+
+
 def _say_why(refund: Refund, event: str) -> None:
     if event == "no such payment" and refund.state in (LOCATING, REFUSED):
         refund.reason = "no_such_payment"

@@ -189,7 +189,9 @@ class EscposRenderer:
         for page in pages:
             if _holds(page, char):
                 return page
-        return _CHINESE if self._profile.chinese and _is_pair(char) else ""
+        # GB18030 has Greek and arrows too, two columns wide: they would push what is right-aligned
+        wide = cells(char) == 2 and _is_pair(char)
+        return _CHINESE if self._profile.chinese and wide else ""
 
     # Codes.
 

@@ -216,7 +216,12 @@ def test_every_reason_that_a_payment_can_have_is_in_the_table() -> None:
 
 
 def test_every_reason_that_a_refund_can_have_is_in_its_own_table() -> None:
-    assert codes(messages.REFUND_REASONS) == ["declined", "not_sent"]
+    assert codes(messages.REFUND_REASONS) == [
+        "declined",
+        "not_sent",
+        "no_such_payment",
+        "written_off",
+    ]
     for _, _, says, _ in messages.REFUND_REASONS:
         assert "no money went back" in says
 

@@ -29,11 +29,17 @@ class Bench:
         self.owed = 1
         self.looks: asyncio.Queue[asyncio.Future[str]] = asyncio.Queue()
         self.flushed: asyncio.Queue[None] = asyncio.Queue()
-        self.health = Health(lambda: 0, lambda: None)
+        self.health = Health(lambda: self.now_ms, lambda: None)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.bugs: list[BaseException] = []
+        self.now_ms = 0
+        self.hung_up = False
         self.way = Way(
-            self.connect, self.health, lambda: self.flushed.put_nowait(None), self.start_soon
+            self.connect,
+            lambda: self.hung_up,
+            self.health,
+            lambda: self.flushed.put_nowait(None),
+            self.start_soon,
         )
         self.discovery = Discovery(
             Device("dummy", {"link": link}),

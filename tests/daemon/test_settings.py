@@ -151,6 +151,8 @@ ADDED = (
      "27: [printer] font: must be a TrueType or OpenType font: key.pem"),
     ('[printer]\ndriver = "linux-usb"\nusb = "04b8"', "27: [printer] usb: must be vendor and "
      'product as lsusb shows them, "04b8:0e15", or "04b8:0e15:SERIAL"'),
+    ('[printer]\ndriver = "linux-usb"\n[receipt]\ncolumns = 48',
+     "28: [receipt] columns: the printer has 42 in a line"),
     ('[printer]\ndriver = "linux-network"\nhost = ""',
      "27: [printer] host: must be set for driver 'linux-network'"),
     ('[till]\ntcp_listen = "9000"', "26: [till] tcp_listen: must be HOST:PORT"),

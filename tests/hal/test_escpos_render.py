@@ -57,6 +57,16 @@ def test_a_letter_that_no_page_has_is_visibly_replaced_and_spoils_no_other() -> 
     assert printed([{"type": "text", "text": "茶 Grün € \u0489"}]).lines == ["?? Grün € ?"]
 
 
+@pytest.mark.parametrize("profile", ["chinese-48", "chinese-32"])
+def test_letters_of_one_column_stay_one_column_wide_in_a_chinese_printer(profile: str) -> None:
+    """GB18030 has them as well, at twice the width."""
+    document = [{"type": "text", "text": "茶 Καφές → ★ 3,50 €"}]
+    (line,) = printed(document, 0, "profile", profile).lines
+    assert line.startswith("茶 ")
+    assert line.endswith(" 3,50 €")
+    assert len(line) == len(document[0]["text"])
+
+
 def test_the_pixels_of_a_euro_sign_are_those_of_a_euro_sign() -> None:
     paper = Paper()
     paper.feed(b"\x1b@\x1bt\x13\xd5\n")  # code page 858, where 0xD5 is the euro sign

@@ -34,6 +34,11 @@ EVERYTHING = {
     ),
     "a refund": (WORST, Scene(), True),
     "a refund that must be located": (WORST, Scene(unknown_id=True), True),
+    "a refund that an operator may write off": (
+        WORST._replace(write_offs=ANY),
+        Scene(unknown_id=True),
+        True,
+    ),
 }
 
 

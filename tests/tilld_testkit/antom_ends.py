@@ -96,6 +96,7 @@ class Peer:
         self.responses: list[Answered] = []
         self.opened: list[str] = []
         self.closed_door: Exception | None = None
+        self.hung_up = False
 
     def request(
         self,
@@ -117,6 +118,9 @@ class Peer:
         if self.closed_door is not None:
             raise self.closed_door
         self.opened.append(url)
+
+    def has_lost_one(self) -> bool:
+        return self.hung_up
 
 
 def signed(sent: Sent, content: bytes, client_id: str = CLIENT_ID) -> Answered:

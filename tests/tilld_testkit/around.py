@@ -80,10 +80,10 @@ class Around:
         self.trying = f"refund: {event}"
         self._add(self.trying, quiet, self.device.hear(world, REFUND, event, *true))
 
-    def _refund_hears_if(self, kind: int, world: World, event: str) -> None:
+    def _refund_hears_if(self, kind: int, world: World, event: str, *true: str) -> None:
         left = w.spend(world.left, kind)
         if left is not None:
-            self._refund_hears(world._replace(left=left), event, quiet=False)
+            self._refund_hears(world._replace(left=left), event, *true, quiet=False)
 
     def _becomes(self, label: str, world: World, quiet: bool = False) -> None:
         self.moves.append((label, 0, quiet, world))
@@ -114,6 +114,10 @@ class Around:
         left = w.spend(world.left, w.WRITE_OFFS)
         if left is not None and world.state in (*payment.OWING, payment.REFUNDING):
             self._hear(world._replace(left=left), "write off", quiet=False)
+        one = world.refund
+        if left is not None and self.device.asked_for and one and one.state in refund.OPEN:
+            signed = world._replace(left=left)
+            self._refund_hears(signed, "write off", refund.TILLS_OWN, quiet=False)
 
     def _refund_start(self, world: World) -> None:
         located = not self.device.unknown_id
@@ -318,8 +322,15 @@ class Around:
         return world.antom if self.device.asked_for else w.REFUNDED
 
     def _locate(self, world: World, idle: World) -> None:
+        one = idle.refund
+        assert one is not None
+        if self.device.asked_for:  # the number may be another Antom's, or a typist's
+            denied = one._replace(absent=min(refund.ABSENT_TIMES, one.absent + 1))
+            thrice = (refund.DENIED_THRICE,) if denied.absent == refund.ABSENT_TIMES else ()
+            missed = idle._replace(refund=denied)
+            self._refund_hears_if(w.ODDITIES, missed, "no such payment", *thrice)
         if world.antom in (w.SUCCESS, w.LATE):
-            self._refund_hears(idle, "located")
+            self._refund_hears(idle._replace(refund=one._replace(absent=0)), "located")
             self._refund_hears_if(w.ODDITIES, idle, "not refundable")
         else:
             self._refund_hears(idle, "not refundable")

@@ -138,7 +138,10 @@ class Device:
                 return world, []
             invariants.on_refund_row(row, true)
             deadline = one.deadline if row[3] == one.state else ""
-            world = world._replace(refund=one._replace(state=row[3], deadline=deadline))
+            again = one.state == refund.WRITTEN_OFF and event in ("refund done", "found done")
+            world = world._replace(
+                refund=one._replace(state=row[3], deadline=deadline), alarm=world.alarm or again
+            )
             if row[3] in ENDS_OF_REFUNDS and not self.asked_for:
                 then = [(PAYMENT, HEARS, ENDED)]
         else:
@@ -149,6 +152,7 @@ class Device:
                 return world, []
             invariants.on_row(world, row, true)
             late = event == "success" and world.state in ENDED_WITHOUT_MONEY
+            late = late or (event == "cancel done" and world.state == payment.WRITTEN_OFF)
             stays = row[3] == world.state
             world = world._replace(
                 state=row[3],

@@ -23,6 +23,10 @@ for _state in ("locating", "sending", "resuming", "queued", "needs_attention"):
     HARMLESS[f"refund: {_state}, write off: no tell till"] = (
         "a till follows the payment whose cancel it replaced, and that is told"
     )
+HARMLESS["refund: needs_attention, write off [the till's own]: no tell till"] = _TOLD_AGAIN
+HARMLESS["refund: locating, no such payment: no tell till"] = (
+    "the state is the one it sees; that its reason is told, tests/core/test_refund.py holds"
+)
 HARMLESS["payment: refunding, write off: end refund before tell till"] = (
     "one record has closed both, and the till that hears of one of them first is told the truth"
 )

@@ -132,6 +132,9 @@ def on_refund_row(row: Row, true: frozenset[str]) -> None:
     nothing_left = event == "refund not sent" and refund.FIRST_AND_ASKED_FOR in true
     if state == refund.SENDING and nothing_left and after != refund.REFUSED:
         raise Broken("till_socket.md §3: nothing was sent, and the refund is not refused")
+    ends = after == refund.REFUSED
+    if event == "no such payment" and ends != (refund.DENIED_THRICE in true):
+        raise Broken("§4: a payment is given up unless Antom denied it three times, or never")
 
 
 def on_refund_send(one: Refund, what: str) -> None:

@@ -107,7 +107,7 @@ def explorations(tables: Tables, refunds_first: bool = False) -> Iterator[Report
         ),
     ]
     refunds = [
-        (True, Weather(ANY, ANY, ANY, ANY, ANY), Scene(unknown_id=unknown_id))
+        (True, Weather(ANY, ANY, ANY, ANY, ANY, write_offs=ANY), Scene(unknown_id=unknown_id))
         for unknown_id in (False, True)
     ]
     for asked_for, weather, scene in refunds + payments if refunds_first else payments + refunds:
