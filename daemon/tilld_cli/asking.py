@@ -140,9 +140,9 @@ def _tell_report(said: Screen, told: Told) -> None:
     for one in told["not_paid"]:
         said.row("not paid", f"{one['count']:>5}  {one['reason'].replace('_', ' ')}")
     listed = (("open_payments", "undecided"), ("owed_cancels", "owed"), ("unheard", "unheard"))
-    for name, what in listed:
-        for payment in told[name]:
-            said.row(what, payment, screen.ACT)
+    for name, what in (*listed, ("open_refunds", "refunding")):
+        for one_id in told[name]:
+            said.row(what, one_id, screen.ACT)
 
 
 def scan(till: Till, options: Namespace, said: Screen) -> int:
@@ -218,7 +218,7 @@ def health(till: Till, options: Namespace, said: Screen) -> int:
     else:
         ready = told["ready"]
         words = {"yes": ("Ready", screen.GOOD), "no": ("Not ready", screen.BAD)}
-        text, colour = words.get(ready, ("Perhaps ready; a payment will be tried", screen.ACT))
+        text, colour = words.get(ready, ("Not known yet; ask again in a moment", screen.ACT))
         said.line(f"{text}: terminal {till.greeting['terminal']}", colour)
         for one in told["blocks"]:
             said.line(f"  {one['message']}", screen.BAD)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tilld_client import address, sale, wire
 from tilld_client.aio_link import AsyncLink
 from tilld_client.errors import AlreadyPaid, CallError, Lost
-from tilld_client.events import AGAIN_S, PING_EVERY_S, Place
+from tilld_client.events import AGAIN_S, PING, PING_EVERY_S, Place
 from tilld_client.results import Payment, Refund
 from tilld_client.till import CONNECT_AGAIN_S
 
@@ -280,4 +280,4 @@ class AsyncEvents:
             try:
                 return await self._link.event(PING_EVERY_S)
             except TimeoutError:
-                await self._link.ask("device.health", {})  # silent, or dead?
+                await self._link.ask(PING, {})  # silent, or dead?

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Position = dict[str, int]
 
 PING_EVERY_S = 20.0  # a connection on which nothing happens is asked whether it lives
+PING = "device.info"  # `device.health` and `hello` would make the terminal look at its way upstream
 AGAIN_S = 0.5
 
 
@@ -110,7 +111,7 @@ class Events:
             try:
                 return self._link.event(PING_EVERY_S)
             except TimeoutError:
-                self._link.ask("device.health", {})  # silent, or dead?
+                self._link.ask(PING, {})  # silent, or dead?
 
     def _asked(self) -> dict[str, Any]:
         return {"since": self._place.position, "topics": self._topics}

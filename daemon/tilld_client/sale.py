@@ -130,7 +130,7 @@ def sold(store: KeyStore, wanted: Wanted) -> Generator[Step, Any, None]:
             yield thing
         thing = yield from attempt.next(thing)
     yield thing
-    if thing["decided"]:
+    if _is_closed(wanted.kind, thing):
         yield Do(store.settle, (wanted.key,))
 
 
@@ -154,8 +154,13 @@ def recovered(store: KeyStore) -> Generator[Step, Any, None]:
                 raise
             thing = _refused(key, body, refused)  # or one refund would hide what comes after it
         yield thing
-        if thing["decided"]:
+        if _is_closed(kind, thing):
             yield Do(store.settle, (key,))
+
+
+def _is_closed(kind: Kind, thing: Thing) -> bool:
+    """No more will be told of it: decided, or a refund that an engineer has closed."""
+    return bool(thing["decided"] or (kind is REFUND and thing["settled"]))
 
 
 def _refused(key: str, body: Body, refused: CallError) -> Refund:
@@ -232,10 +237,10 @@ class _Attempt:
         return thing
 
     def is_over(self, thing: Thing) -> bool:
-        """Decided; or a refund that the terminal's flash goes on with."""
+        """Closed; or a refund that the terminal's flash goes on with."""
         if self._kind is REFUND and time.monotonic() >= self._refund_until_s:
             return True
-        return bool(thing["decided"])
+        return _is_closed(self._kind, thing)
 
     def _begun_or_closed(self) -> Generator[Step, Any, Thing]:
         if self._kind is REFUND:

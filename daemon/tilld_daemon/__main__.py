@@ -91,7 +91,7 @@ class Daemon:
         """Serves until told to stop. After a storage fault the same process starts anew: only
         reading the flash tells what became of the last decision (rules.md §3)."""
         from tilld_core.journal import NewerFormat
-        from tilld_core.ledger import BadRecord
+        from tilld_core.ledger import UnknownKind
         from tilld_daemon.desk import Desk
         from tilld_daemon.device import Device
         from tilld_daemon.settings_checks import gids, uids
@@ -106,7 +106,7 @@ class Daemon:
         settings = self._settings
         try:
             device = Device(settings, self._start_anew, self._bug, after_fault)
-        except (HalError, NewerFormat, BadRecord) as error:
+        except (HalError, NewerFormat, UnknownKind) as error:
             log.error("tilld can't start: %s", error)
             return 1
         if device.journal.fault is not None and not after_fault:

@@ -66,7 +66,7 @@ class EngineerCalls:
 
     async def _write_off_refund(self, owed: Refund, params: Params, signed_by: str) -> None:
         name, reason = params["name"], params["reason"]
-        await self._shell.write_off_refund(owed, name, reason, signed_by)
+        await self._shell.write_off(owed, name, reason, signed_by)
         signed = (owed.written_off_by, owed.written_off_why, owed.written_off_signed_by)
         if owed.state == refund.WRITTEN_OFF and signed == (name, reason, signed_by):
             message = f"The refund was written off by {name}: {reason}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # A way that was found closed is looked at again before a payment is refused for it, so that
 # a network that has just come back is not held against the next customer.
 CLOSED_LATELY_S = 0.1
+# Before a code is asked for. A kept connection of that age would be replaced now all the same.
+OPEN_LATELY_S = 15.0
 LOOK_FOR_S = 1.5
 CLOSED_KEY_NEEDS_BYTES = 1024
 
@@ -148,7 +150,7 @@ class PaymentCalls:
         if health.way_is_closed:
             look = way.asked(CLOSED_LATELY_S)
         elif needs_scanner:
-            look = way.asked()
+            look = way.asked(OPEN_LATELY_S)
         if look is not None:
             await asyncio.wait((look,), timeout=LOOK_FOR_S)
         blocks = health.blocks(but=() if needs_scanner else ("scanner",))

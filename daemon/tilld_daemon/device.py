@@ -17,7 +17,7 @@ import msgpack
 from tilld_core import civil, payment
 from tilld_core import journal as codec
 from tilld_core.families import id_of, said_again
-from tilld_core.ledger import REFUND_RECORDS, BadRecord, Job, Ledger, entry_of
+from tilld_core.ledger import REFUND_RECORDS, BadRecord, Job, Ledger, UnknownKind, entry_of
 from tilld_core.messages import CallError
 from tilld_core.periods import Period
 from tilld_daemon import VERSION, listen_address
@@ -26,7 +26,7 @@ from tilld_daemon.events import Events
 from tilld_daemon.flusher import Flusher
 from tilld_daemon.health import Health
 from tilld_daemon.journal import Journal
-from tilld_daemon.memory import loaded
+from tilld_daemon.memory import give_back, loaded
 from tilld_daemon.past import Past
 from tilld_daemon.presence import Presence
 from tilld_daemon.printer_watch import PrinterWatch
@@ -46,7 +46,7 @@ from tilld_hal.network import Announcement
 from tilld_hal.printer_profiles import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from tilld_antom.client import Antom
     from tilld_core.families import Thing
@@ -64,10 +64,11 @@ COLUMNS = 42  # of a receipt, when no printer says otherwise
 def believed_unproven(entry: Entry) -> bool:
     """Whether a record may be acted on that was read and is perhaps not on flash (rules.md §3).
 
-    Not that goods may be handed over, and no refund: the payment is as it was before. Without
-    any other record its payment would be cancelled, and that is what it leads to as well.
+    Not that goods may be handed over, no refund, and no operator's signature, by which a cancel
+    would rest (I15): the payment is as it was before. Without any other record its payment would
+    be cancelled, and that is what it leads to as well.
     """
-    return entry[0] != "paid" and entry[0] not in REFUND_RECORDS
+    return entry[0] not in ("paid", "written off") and entry[0] not in REFUND_RECORDS
 
 
 class Device:
@@ -187,15 +188,15 @@ class Device:
         fault = found.fault
         if fault is not None:
             log.error("the journal can be read, not written: %s", fault.reason)
-        for entry in found.records[: len(found.records) - found.unproven]:
-            self.ledger.replay(entry)
-        for entry in found.records[len(found.records) - found.unproven :]:
-            if believed_unproven(entry):
-                self.ledger.replay(entry)
-        self._salvage(found.salvaged)
+        proven = len(found.records) - found.unproven
+        damage = self._replay(found.records[:proven])
+        damage = self._replay(filter(believed_unproven, found.records[proven:])) or damage
+        self._replay(found.salvaged)  # behind a damage much is without what it speaks about
         if found.verdict == codec.DAMAGED:
-            log.error("the journal is damaged: %s", found.damage)
-            fault = fault or StorageFault(f"the journal is damaged: {found.damage}", "EBADMSG")
+            damage = found.damage
+        if damage:
+            log.error("the journal is damaged: %s", damage)
+            fault = fault or StorageFault(f"the journal is damaged: {damage}", "EBADMSG")
         for job in self.ledger.jobs.values():
             end_with_last_life(job)
         self.clock.advance_wall(self.ledger.latest_s * 1000)
@@ -210,12 +211,19 @@ class Device:
         for thing in things:
             thing.revision = max(0, now_ms - thing.created_at_s * 1000)
 
-    def _salvage(self, entries: Sequence[Any]) -> None:
+    def _replay(self, entries: Iterable[Any]) -> str:
+        """Takes every record that can be taken, so that what is owed goes on (I21), and says what
+        kept the first of the others from it. Raises UnknownKind (I35)."""
+        wrong = ""
         for entry in entries:
             try:
                 self.ledger.replay(entry)
+            except UnknownKind:
+                raise
             except BadRecord as error:
-                log.error("behind the damage: %s", error)
+                log.error("a record is passed over: %s", error)
+                wrong = wrong or str(error)
+        return wrong
 
     async def wake(self) -> None:
         """What the last life left open is taken up again, before the first till is heard."""
@@ -236,7 +244,7 @@ class Device:
         self.shell.start_soon(self.past.open())
         if self.printing is not None:
             self.shell.start_soon(self.printing.warm())
-        self._loop.call_later(LOADED_AFTER_S, self._loaded)
+        self._loop.call_later(LOADED_AFTER_S, self._tidy_memory, loaded)
         self.scanner.start()
         if self.settings.network.driver:
             self.discovery.start()
@@ -336,8 +344,9 @@ class Device:
             lambda: self._loop.call_soon_threadsafe(self.health.recover, "clock_unset"),
         )
 
-    def _loaded(self) -> None:
-        threading.Thread(target=loaded, name="memory", daemon=True).start()
+    @staticmethod
+    def _tidy_memory(work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name="memory", daemon=True).start()
 
     async def _load_upstream(self) -> None:
         try:
@@ -346,6 +355,7 @@ class Device:
             self.fatal(error)
             return
         self.way.asked()
+        self._tidy_memory(give_back)  # most of it was loaded for this, and run through once
 
     def _owed(self) -> list[Payment | Refund]:
         cancels = [one for one in self.ledger.owing() if one.state in payment.OWING]

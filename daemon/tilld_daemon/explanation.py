@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tilld_core import money, payment, refund
 from tilld_daemon.story import is_told_whole
+from tilld_daemon.views import NOT_ANTOMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,41 @@ DECIDED = "Decided"
 WRITTEN_OFF = "Written off"
 NOT_KEPT = "What happened then is not kept; this is what flash says."
 
+# How a payment stands, and what follows from that for its money.
+STANDS = {
+    payment.WAITING: ("it waits for the customer's payment code", ""),
+    payment.SHOWING: ("its code is shown", "nobody has paid by it yet"),
+    payment.PAYING: ("it is on its way to Antom", ""),
+    payment.INQUIRING: ("Antom is being asked what became of it", ""),
+    payment.APPROVED: ("Antom approved it", "the till has not confirmed that yet"),
+    payment.PAID: ("paid", ""),
+    payment.FAILED: ("not paid", "nothing was charged"),
+    payment.CANCELLING: ("not paid", "what may have been taken is being cancelled"),
+    payment.CANCEL_QUEUED: (
+        "not paid",
+        "the cancel of what may have been taken is not confirmed yet",
+    ),
+    payment.NEEDS_ATTENTION: ("not paid", "returning the money needs a person"),
+    payment.REFUNDING: ("not paid", "a refund is giving the money back"),
+    payment.CANCELLED: ("not paid", "the customer is not charged"),
+    payment.RETURNED: ("not paid", "a refund has given the money back"),
+    payment.WRITTEN_OFF: ("not paid", "a person has closed it by hand"),
+}
+BECAUSE = {
+    "declined": "it was refused",
+    "not_sent": "it could not be sent",
+    "scan_timeout": "no payment code was scanned in time",
+    "till_cancelled": "the till cancelled it",
+    "till_left": "the till left before a code was scanned",
+    "cancelled_before_start": "the till closed its key before it was used",
+    "no_answer": "its result did not come in time",
+    "unverified_answer": "the answer could not be trusted",
+    "not_acknowledged": "the till did not confirm in time",
+    "restarted": "the terminal restarted in the middle of it",
+    "refunded_instead": "it was given up when it was too late for a cancel",
+    "cancelled_by_gateway": "it was cancelled upstream",
+}
+
 
 def explain(
     asked: Payment, told: Told, story: list[Step], refunds: list[Refund], time: Time
@@ -36,19 +72,24 @@ def explain(
 
 
 def _sentence(asked: Payment, told: Told) -> str:
-    """What a shop's owner wants to know first."""
-    about = ""
+    """What a shop's owner wants to know first, in one sentence."""
+    about = "A key without a payment: "
     if asked.currency:
         about = f"{money.show(asked.currency, asked.amount_minor)} for {asked.order_ref}: "
-    said = str(told["prompt"]["message"])
+    stands, and_then = STANDS[told["state"]]
+    parts = [stands]
     if told["reason"]:
-        said = f"{said} {told['reason']['message']}"
+        of_antom = told["reason"]["code"] not in NOT_ANTOMS
+        code = told["reason"]["upstream_code"] if of_antom else ""
+        parts[0] += f" because {BECAUSE[told['reason']['code']]}" + (f" ({code})" if code else "")
+    if and_then:
+        parts.append(and_then)
+    if told["state"] == payment.PAID and told["paid_at"]:
+        parts.append(f"Antom took the money at {told['paid_at']}")
     back = told["refunded"]
     if back and back["value"]:
-        said = f"{said} {money.show(back['currency'], back['value'])} of it was refunded."
-    if told["state"] == payment.PAID and told["paid_at"]:
-        said = f"{said} Antom took the money at {told['paid_at']}."
-    return about + said
+        parts.append(f"{money.show(back['currency'], back['value'])} of it was refunded")
+    return f"{about}{'; '.join(parts)}."
 
 
 def _known(one: Step, time: Time) -> str:
@@ -74,12 +115,12 @@ def _from_flash(
     if asked.currency:
         amount = money.show(asked.currency, asked.amount_minor)
         begun = f"The till asked for {amount}, order {asked.order_ref}."
-    steps = [_step(time(asked.created_at_s), f"{begun} {NOT_KEPT}", "I20")]
+    begun = f"{begun} {NOT_KEPT}"
     if asked.antom_payment_id:
-        known = f"Antom's number of it is {asked.antom_payment_id}."
-        steps.append(_step(None, known, "rules.md §3"))
+        begun += f" Antom's number of it is {asked.antom_payment_id}."
+    steps = [_step(time(asked.created_at_s), begun, "I20")]
     if told["decided"] and not any(DECIDED in one.known for one in story):
-        steps += _decision(asked, told, story, time)
+        steps.append(_decision(asked, told, story, time))
     told_so = any(WRITTEN_OFF in one.known for one in story)
     if told["state"] == payment.WRITTEN_OFF and not told_so:
         known = f"{WRITTEN_OFF} by {asked.written_off_by} ({asked.written_off_why})"
@@ -91,22 +132,27 @@ def _from_flash(
     return steps
 
 
-def _decision(asked: Payment, told: Told, story: list[Step], time: Time) -> list[Told]:
-    """A record of the end of a cancel has replaced the time of the decision that it belongs to."""
+def _decision(asked: Payment, told: Told, story: list[Step], time: Time) -> Told:
+    """A record of the end of a cancel has replaced the time of the decision that it belongs to:
+    by that end, or by the beginning of this life, it had been decided."""
     reason = told["reason"]
     why = reason["message"] if reason else "The till acknowledged the approval."
     rule = reason["rule"] if reason else "rules.md §1, two-phase delivery"
-    ended = asked.state in (payment.CANCELLED, payment.RETURNED)
-    at = None if ended else time(asked.decided_at_s)
-    steps = [_step(at, f"{DECIDED} {told['outcome'].replace('_', ' ')}: {why}", rule)]
-    if ended and not story:
-        steps.append(_step(time(asked.decided_at_s), "Since then nothing is owed any more.", "I15"))
-    return steps
+    known = f"{DECIDED} {told['outcome'].replace('_', ' ')}"
+    if asked.state not in (payment.CANCELLED, payment.RETURNED):
+        return _step(time(asked.decided_at_s), f"{known}: {why}", rule)
+    if story:
+        return _step(time(story[0].at_s), f"{known} some time before: {why}", rule)
+    known = f"{known} some time before, and now nothing was owed any more: {why}"
+    return _step(time(asked.decided_at_s), known, rule)
 
 
 def _refund(one: Refund, time: Time) -> Told:
     shown = refund.SHOWN[one.state].replace("_", " ")
     known = f"Refund {one.refund} of {money.show(one.currency, one.amount_minor)}: {shown}."
+    if one.written_off_by:
+        known += f" {WRITTEN_OFF} by {one.written_off_by} ({one.written_off_why})"
+        known += f", signed {one.written_off_signed_by}."
     return _step(time(one.decided_at_s or one.created_at_s), known, "rules.md §4")
 
 

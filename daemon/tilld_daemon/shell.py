@@ -155,25 +155,15 @@ class Shell:
             if unwanted.state in payment.UNDECIDED:
                 await self._move(unwanted, "till cancel", {})
 
-    async def write_off(self, owed: Payment, name: str, why: str, signed_by: str) -> None:
-        """An operator signs that a person has settled what is owed (I15): ``name`` and ``why``
-        are the operator's words, ``signed_by`` the mark of the certificate. One that owes
-        nothing stays as it is."""
+    async def write_off(self, owed: Thing, name: str, why: str, signed_by: str) -> None:
+        """An operator signs that a person has settled what is owed (I15): in the operator's words,
+        ``signed_by`` the mark of the certificate. One that owes nothing stays as it is."""
+        owes = (*payment.OWING, payment.REFUNDING) if isinstance(owed, Payment) else refund.OPEN
         async with self._line(owed):
             self._refuse_frozen(owed)
-            if owed.state in (*payment.OWING, payment.REFUNDING):
+            if owed.state in owes:
                 owed.written_off_by, owed.written_off_why = name, why
                 owed.written_off_signed_by, owed.written_off_at_s = signed_by, self.now_s()
-                await self._move(owed, "write off", {})
-
-    async def write_off_refund(self, owed: Refund, name: str, why: str, signed_by: str) -> None:
-        """The same of a refund of the till's own that is still open."""
-        async with self._line(owed):
-            self._refuse_frozen(owed)
-            if owed.state in refund.OPEN:
-                owed.written_off_by, owed.written_off_why = name, why
-                owed.written_off_signed_by, owed.written_off_at_s = signed_by, self.now_s()
-                owed.decided_at_s = owed.written_off_at_s
                 await self._move(owed, "write off", {})
 
     async def leave(self, waiting: Payment) -> None:
@@ -335,7 +325,7 @@ class Shell:
 
     async def _record(self, thing: Thing, verb: str, what: str) -> None:
         """A fault freezes the object: what its record says is known after the next start."""
-        if what in ENDS:
+        if what in ENDS or (what == "written off" and isinstance(thing, Refund)):
             thing.decided_at_s = self.now_s()
         if what == "paid" and isinstance(thing, Payment):
             thing.heard = False  # until an answer that says so is on its way (rules.md §1)
@@ -418,10 +408,9 @@ class Shell:
         if what == "pay":
             facts["pay_closed"] = True
         thing.lane.last_error = facts.get("upstream_code") or facts.get("message") or ""
-        event = evidence.event
-        if event == "no such payment" and self.ledger.find_payment(thing.payment) is not None:
-            event = "locate unknown"  # it was paid here: Antom will know it yet (rules.md §4)
-        await self.happen(thing, event, facts)
+        if evidence.event == "no such payment" and self.ledger.find_payment(thing.payment):
+            evidence = evidence._replace(event="locate unknown")  # paid here: it will be known yet
+        await self.happen(thing, evidence.event, facts)
         if isinstance(thing, Refund) and thing.state in refund.SETTLED:
             self._tell_owner(thing)
 

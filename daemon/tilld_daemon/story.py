@@ -67,8 +67,10 @@ class Stories:
         said = story_words.said(facts)
         group = story_words.group_of(thing, event)
         if group:
-            self._answered(thing, group, said)
+            self._answered(thing, group, story_words.SAYS.get(event, said))
             return
+        if event == "not sent" and said == story_words.NOTHING:
+            event = "given up"  # no obstacle: it was wanted no more
         row = story_words.of_event(thing, event, before)
         if row is not None:
             self._add(thing, row, {"said": said, "code": _code(facts)})
@@ -118,26 +120,33 @@ class Stories:
         self._pending.setdefault(_name(thing), []).append(step)
 
     def _again(self, thing: Thing, row: tuple[str, str]) -> None:
-        """One more of what repeats, in the step of its group if that is still the last."""
-        last = self._last(thing)
-        if last is None or last.known != row[0]:
-            last = Step(self._now_s(), *row)
-            self._pending.setdefault(_name(thing), []).append(last)
-        last.times += 1
-        last.until_s = self._now_s()
+        """One more of what repeats, in the step of its group if nothing else came since then than
+        what repeats as well."""
+        step = self._repeating(thing, row[0])
+        if step is None:
+            step = Step(self._now_s(), *row)
+            self._pending.setdefault(_name(thing), []).append(step)
+        step.times += 1
+        step.until_s = self._now_s()
 
     def _answered(self, thing: Thing, group: str, said: str) -> None:
         """An answer belongs to the last step of its group, if there is one."""
-        steps = [*self._stories.get(thing.payment, ()), *self._pending.get(_name(thing), ())]
-        for step in reversed(steps):
+        for step in reversed(self._steps(thing)):
             if step.known == group:
                 if said in step.said or len(step.said) < SAID_MAX:
                     step.said[said] = step.said.get(said, 0) + 1
                 return
 
-    def _last(self, thing: Thing) -> Step | None:
-        steps = self._pending.get(_name(thing)) or self._stories.get(thing.payment)
-        return steps[-1] if steps else None
+    def _repeating(self, thing: Thing, group: str) -> Step | None:
+        for step in reversed(self._steps(thing)):
+            if not step.times:
+                return None
+            if step.known == group:
+                return step
+        return None
+
+    def _steps(self, thing: Thing) -> list[Step]:
+        return [*self._stories.get(thing.payment, ()), *self._pending.get(_name(thing), ())]
 
 
 def _about(thing: Thing) -> dict[str, str]:
@@ -149,12 +158,11 @@ def _about(thing: Thing) -> dict[str, str]:
         "why": why,
         "rule": rule,
     }
+    words["signed"] = f"{thing.written_off_by} ({thing.written_off_why})"
+    words["mark"] = thing.written_off_signed_by
+    words["refund"] = thing.refund
     if isinstance(thing, Payment):
-        signed = f"{thing.written_off_by} ({thing.written_off_why})"
-        words |= {"order": thing.order_ref, "refund": thing.refund, "signed": signed}
-        words["mark"] = thing.written_off_signed_by
-    else:
-        words["refund"] = thing.refund
+        words["order"] = thing.order_ref
     return words
 
 

@@ -17,15 +17,20 @@ ASKED = "till_socket.md §2"  # the rule of a request, with which a story begins
 
 LOST = ("Its record could not be written; the next start reads what flash says.", "I21")
 
+NOTHING = "nothing more"  # an answer, or the lack of one, without any words
+
 # Requests that repeat are one step, with what answered them.
 INQUIRED = "Antom was asked what became of it"
 CANCEL_SENT = "The cancel was sent to Antom"
+CHECKED = "Antom was asked what it holds of the payment"
 REFUND_SENT = "The refund was sent to Antom"
 REFUND_ASKED = "Antom was asked what became of the refund"
 LOCATED = "Antom was asked for its number of the payment"
 REPEATED: dict[str, Words] = {
     "send inquiry": (INQUIRED, "rules.md §2, inquiry"),
     "send cancel": (CANCEL_SENT, "I14, I15"),
+    "send window check": (CHECKED, "rules.md §3, cancel F"),
+    "send status check": (CHECKED, "rules.md §3, cancel F"),
     "send refund": (REFUND_SENT, "rules.md §4"),
     "send refund inquiry": (REFUND_ASKED, "rules.md §4"),
     "send locate": (LOCATED, "rules.md §4"),
@@ -37,14 +42,18 @@ _ANSWERS = {
     "window closed": CANCEL_SENT,
     "status refuses": CANCEL_SENT,
     "cancel refused": CANCEL_SENT,
-    "check unknown": CANCEL_SENT,
-    "status check success": CANCEL_SENT,
+    "check unknown": CHECKED,
+    "status check success": CHECKED,
     "refund unknown": REFUND_SENT,
     "refund not sent": REFUND_SENT,
     "found processing": REFUND_ASKED,
     "not found": REFUND_ASKED,
     "locate unknown": LOCATED,
+    "no such payment": LOCATED,
 }
+
+# What an answer says that brings no words of its own.
+SAYS = {"status check success": "it holds the money", "found processing": "it is working on it"}
 
 _EVENTS: dict[str, Words] = {
     "start": ("The till asked for {amount}, order {order}; the scanner waits.", ASKED),
@@ -67,6 +76,7 @@ _EVENTS: dict[str, Words] = {
     "unknown": ("Antom's answer leaves open what became of it: {said}.", "rules.md §3, unknown"),
     "refused": ("Antom refused it: {said}.", "rules.md §3, F on pay"),
     "not sent": ("Not a byte of it could be sent: {said}.", "rules.md §3"),
+    "given up": ("It was cancelled before a byte of it was sent.", "rules.md §3"),
     "fail": ("Antom says that it failed: {said}.", "rules.md §3, inquiry"),
     "closed": ("Antom says that it is closed: {said}.", "rules.md §3, inquiry"),
     "inquiry refused": ("Antom refuses to say what became of it: {said}.", "rules.md §3, inquiry"),
@@ -102,6 +112,7 @@ _REFUND_EVENTS: dict[str, Words] = {
         "rules.md §4",
     ),
 }
+_TWICE = "A person was called to see that the money was not given back twice."
 _TOO_LATE: Words = (
     "Antom says that it took the money; the cancel that is owed gives it back.",
     "rules.md §3, late evidence",
@@ -111,11 +122,13 @@ _AFTER_A_NO: Words = (
     "rules.md §3, late evidence",
 )
 
+_WRITTEN_OFF_BEFORE: Words = ("Antom confirmed the cancel, after it was written off.", "I15")
+
 _DECIDED: Words = ("Decided not paid, on flash: {why}", "{rule}")
 _CLOSED: Words = ("The cancel is closed, on flash: nothing is owed any more.", "I15")
 _EFFECTS: dict[str, Words] = {
     "note intent": ("The intent was recorded on flash, before anything was sent.", "I1"),
-    "send pay": ("The payment was sent to Antom, once.", "I11"),
+    "send pay": ("Sending the payment to Antom began; it is sent once.", "I11"),
     "note failed": _DECIDED,
     "note paid": ("Decided paid, on flash: the goods are the customer's.", "rules.md §1"),
     "note returned": ("The money was returned, on flash: nothing is owed any more.", "I16"),
@@ -127,6 +140,7 @@ _EFFECTS: dict[str, Words] = {
     "note refund": ("The refund {refund} takes the cancel's place, on flash.", "I16"),
     "note written off": ("Written off by {signed}, signed {mark}, on flash.", "I15"),
     "call person": ("A person was called.", "I32"),
+    "call about return": (_TWICE, "I32"),
 }
 _REFUND_EFFECTS: dict[str, Words] = {
     "note requested": ("The refund was recorded on flash, before anything was sent.", "I37"),
@@ -134,7 +148,9 @@ _REFUND_EFFECTS: dict[str, Words] = {
     "note refused": ("The refund has ended without money, on flash.", "rules.md §4"),
     "note queued": ("The refund waits on flash and goes on.", "rules.md §4"),
     "note attention": ("The refund needs a person; the tries go on.", "rules.md §4"),
+    "note written off": ("The refund was written off by {signed}, signed {mark}, on flash.", "I15"),
     "call person": ("A person was called.", "rules.md §4"),
+    "call about return": (_TWICE, "I32"),
 }
 
 
@@ -148,6 +164,8 @@ def of_event(thing: Thing, event: str, before: str) -> Words | None:
         return _TOO_LATE
     if event == "success" and before in payment.SETTLED:
         return None if before == payment.PAID else _AFTER_A_NO
+    if (before, event) == (payment.WRITTEN_OFF, "cancel done"):
+        return _WRITTEN_OFF_BEFORE
     if before in payment.SETTLED or (event == "success" and before == payment.APPROVED):
         return None
     return _EVENTS.get(event)
@@ -174,7 +192,7 @@ def of_effect(thing: Thing, effect: str, before: str) -> Words | None:
     if not isinstance(thing, Payment):
         return _REFUND_EFFECTS.get(effect)
     if effect == "send pay" and thing.by == payment.ORDER_CODE:
-        return "Antom was asked for an order code, once.", "I11"
+        return "Asking Antom for an order code began; it is asked once.", "I11"
     if effect == "note closed":
         return _DECIDED if before in payment.UNDECIDED else _CLOSED
     if effect == "note cancel" and before in payment.UNDECIDED:
@@ -206,4 +224,4 @@ def said(facts: dict[str, Any]) -> str:
         return f"an answer that can't be trusted ({facts['alarm']})"
     if facts.get("reason"):
         return _UNANSWERED.get(facts["reason"], "an answer that can't be read")
-    return facts.get("upstream_code") or facts.get("message") or "nothing more"
+    return facts.get("upstream_code") or facts.get("message") or NOTHING

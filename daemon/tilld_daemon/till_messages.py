@@ -26,12 +26,26 @@ class Repeated:
     """A map that named a key twice: no kind of parameter accepts it."""
 
 
+class _Maps:
+    """Makes the maps of a message. It knows no `Messages`: the decoder keeps it, and a circle of
+    these would outlive its connection by far (`tilld_daemon.memory.loaded`)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def made(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | Repeated | None:
+        self.count += 1
+        if self.count > CONTAINERS_MAX:
+            return None
+        held = dict(pairs)
+        return held if len(held) == len(pairs) else Repeated()
+
+
 class Messages:
     """One connection's input. ``next`` is called until it gives NOTHING, then ``feed`` again."""
 
     def __init__(self) -> None:
-        # The maps in the message that was given last; of too many, some are given as nil.
-        self.containers = 0
+        self._maps = _Maps()
         self.waiting_bytes = 0  # in no message yet
         self._done = 0  # bytes that the decoder has given as messages
         self._chunk = memoryview(b"")  # the last that was fed
@@ -43,10 +57,15 @@ class Messages:
         return msgpack.Unpacker(
             raw=False,
             strict_map_key=False,
-            object_pairs_hook=self._map,
+            object_pairs_hook=self._maps.made,
             ext_hook=msgpack.ExtType,
             max_buffer_size=3 * limits.MESSAGE_MAX_BYTES,
         )
+
+    @property
+    def containers(self) -> int:
+        """The maps in the message that was given last; of too many, some are given as nil."""
+        return self._maps.count
 
     def feed(self, data: memoryview) -> None:
         """Takes bytes; they stay the caller's, untouched until ``next`` has given NOTHING."""
@@ -58,7 +77,7 @@ class Messages:
         """The next whole value, or NOTHING. Raises Malformed, also for one that is too long."""
         if not self.waiting_bytes:
             return NOTHING
-        self.containers = 0
+        self._maps.count = 0
         try:
             message = self._unpacker.unpack()
         except msgpack.OutOfData:
@@ -101,13 +120,6 @@ class Messages:
         self._begun = bytearray()
         self.feed(memoryview(rest))
         return self.next()
-
-    def _map(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | Repeated | None:
-        self.containers += 1
-        if self.containers > CONTAINERS_MAX:
-            return None
-        held = dict(pairs)
-        return held if len(held) == len(pairs) else Repeated()
 
 
 # marker -> the bytes of its length field, for what has one; and how many bytes follow, for others

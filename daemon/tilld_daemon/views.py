@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tilld_core import civil, payment, refund
-from tilld_core.messages import PROMPTS, REASONS, REFUND_REASONS
+from tilld_core.messages import ORDER_CODE_PROMPTS, PROMPTS, REASONS, REFUND_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from tilld_core.refund import Refund
 
 _PROMPTS = {row[0]: {"code": row[1], "message": row[2]} for row in PROMPTS}
+_PROMPTS_BY = {
+    payment.PRESENTED_CODE: _PROMPTS,
+    payment.ORDER_CODE: _PROMPTS
+    | {row[0]: {"code": row[1], "message": row[2]} for row in ORDER_CODE_PROMPTS},
+}
 _REASONS = {row[0]: (row[1], row[2]) for row in REASONS}
 _REFUND_REASONS = {row[0]: (row[1], row[2]) for row in REFUND_REASONS}
 
 # These began with the till or the terminal: what Antom said last does not explain them.
-_NOT_ANTOMS = ("till_cancelled", "till_left", "not_acknowledged", "restarted")
+NOT_ANTOMS = ("till_cancelled", "till_left", "not_acknowledged", "restarted")
 
 _OUTCOMES = {payment.PAID: "paid"}
 _REFUND_OUTCOMES = {refund.REFUNDED: "refunded", refund.REFUSED: "not_refunded"}
@@ -61,7 +66,7 @@ class Views:
             "decided": not undecided,
             "settled": state in payment.SETTLED or state == payment.WAITING,
             "reason": _reason(_REASONS, paid_for),
-            "prompt": prompt or _PROMPTS[state],
+            "prompt": prompt or _PROMPTS_BY[paid_for.by][state],
             "order_code": self._order_code(paid_for),
             "antom_payment_id": paid_for.antom_payment_id or None,
             "refunded": _amount(paid_for.currency, refunded_minor),
@@ -132,7 +137,7 @@ def _reason(words: dict[str, tuple[str, str]], thing: Payment | Refund) -> dict[
     if not thing.reason:
         return None
     rule, sentence = words[thing.reason]
-    why = "" if thing.reason in _NOT_ANTOMS else thing.message
+    why = "" if thing.reason in NOT_ANTOMS else thing.message
     return {
         "code": thing.reason,
         "rule": rule,

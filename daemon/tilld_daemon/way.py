@@ -29,9 +29,9 @@ LONG_AFTER_S = 60.0
 LONG_EVERY_S = 2.0
 # One look can hang as long as a request may, on a packet that was lost; the next does not wait.
 LOOKS_AT_ONCE = 4
-# Who asks how the way is gets what was seen so lately; older, it is looked at for him. A kept
-# connection of that age would be replaced before the next payment all the same.
-SEEN_LATELY_S = 15.0
+# Who asks how the way is gets what was seen so lately; older, it is looked at for him. Half of what
+# goes stale (health.py), so that who asks again and again is not told "unknown" in between.
+SEEN_LATELY_S = 30.0
 
 
 class Way:

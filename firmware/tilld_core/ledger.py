@@ -107,7 +107,11 @@ class Job:
 
 
 class BadRecord(Exception):
-    """A record of a kind that this release does not know, or without what it speaks about."""
+    """A record without what it speaks about."""
+
+
+class UnknownKind(BadRecord):
+    """A record of a kind that this release does not know: a later one wrote it (I35)."""
 
 
 class Ledger:
@@ -206,7 +210,7 @@ class Ledger:
         elif kind in JOB_RECORDS:
             self._replay_job(kind, entry[1:])
         else:
-            raise BadRecord(f"unknown kind of record {kind!r}")
+            raise UnknownKind(f"unknown kind of record {kind!r}")
 
     def _replay_since(self, values: "Entry") -> None:
         self.period, self.opened_at_s, number, latest_s = values[:4]
@@ -317,10 +321,8 @@ class Ledger:
         return [refund for refund in self.refunds.values() if refund.state in refunds.OPEN]
 
     def waiting_for_code(self) -> "Payment | None":
-        for payment in self.unsettled.values():
-            if payment.state == payments.WAITING:
-                return payment
-        return None
+        waiting = [one for one in self.unsettled.values() if one.state == payments.WAITING]
+        return waiting[0] if waiting else None
 
     def order_is(self, order_ref: str) -> "tuple[Payment | None, Payment | None]":
         """An undecided payment of the order, and a paid one."""
@@ -350,7 +352,8 @@ class Ledger:
         """Drops settled payments, refunds and jobs that need not be kept any longer."""
         by_age = sorted(self.payments.values(), key=lambda payment: payment.created_at_s)
         for payment in by_age[: -self._keep_payments]:
-            done = payment.state in payments.SETTLED and (payment.heard or not _is_paid(payment))
+            unheard = payment.state == payments.PAID and not payment.heard
+            done = payment.state in payments.SETTLED and not unheard
             if done and now_s - payment.decided_at_s >= KEEP_S:
                 self.drop(payment)
         for refund in list(self.refunds.values()):
@@ -483,10 +486,6 @@ def _cut(words: str) -> str:
     while len(words.encode()) > TEXT_MAX_BYTES:
         words = words[: max(1, min(TEXT_MAX_BYTES, len(words) * 3 // 4))]
     return words
-
-
-def _is_paid(payment: Payment) -> bool:
-    return payment.state == payments.PAID
 
 
 def entry_of(kind: str, thing: "Payment | Refund | Job") -> "Entry":

@@ -140,6 +140,11 @@ PROMPTS = (
     ("written_off", "not_paid", "Not paid. It was closed by hand; should the customer have been charged, ask the person in charge."),
 )
 
+ORDER_CODE_PROMPTS = (
+    # the same where it is another one for an order code
+    ("inquiring", "please_wait", "Please wait: the code for the customer has not come yet."),
+)
+
 BLOCKS = (
     # code, sentence
     ("no_link", "The network is not connected."),

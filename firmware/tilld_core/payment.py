@@ -368,10 +368,10 @@ def _say_why(payment: Payment, before: str, event: str) -> None:
     """The reason of a no, when it is decided, and when the way of the money changes."""
     if before in UNDECIDED and payment.state not in UNDECIDED and payment.state != PAID:
         payment.reason = REASONS[event]
-        if (before, event) == (SHOWING, "silence"):
-            payment.upstream_code, payment.message = "", NOBODY_PAID
         if payment.reason == "no_answer" and payment.unverified:
             payment.reason = "unverified_answer"
+        elif (before, event) == (SHOWING, "silence"):
+            payment.upstream_code, payment.message = "", NOBODY_PAID
     if payment.state == REFUNDING and before != REFUNDING:
         payment.reason = "refunded_instead"
 

@@ -31,8 +31,9 @@ def payment_needs_bytes(payment: Payment) -> int:
 
 
 def refund_needs_bytes(refund: Refund) -> int:
-    """From its request to its end."""
-    return _cost(["serial", INT_MAX], entry_of("refund requested", refund)) + _REFUND_REST_BYTES
+    """From its request to its end, a write off included."""
+    about = _cost(["serial", INT_MAX], entry_of("refund requested", refund))
+    return about + _REFUND_REST_BYTES + _WRITTEN_OFF_BYTES
 
 
 def _cost(*entries: "Entry") -> int:
@@ -52,11 +53,15 @@ def _worst_refund() -> Refund:
     worst.reason = worst.upstream_code = worst.antom_refund_id = _ID
     worst.message = _LONG
     worst.refunded_at = _TIME
-    worst.decided_at_s = worst.number = worst.period = INT_MAX
+    worst.decided_at_s = worst.number = worst.period = worst.written_off_at_s = INT_MAX
+    worst.written_off_by = 2 * _ID
+    worst.written_off_why = _LONG
+    worst.written_off_signed_by = _ID
     return worst
 
 
 _REFUND_REST_BYTES = sum(_cost(entry_of(kind, _worst_refund())) for kind in _REFUND_WAY)
+_WRITTEN_OFF_BYTES = _cost(entry_of("refund written off", _worst_refund()))
 _PAYMENT_REST_BYTES = sum(_cost(entry_of(kind, _worst_payment())) for kind in _WAY)
 _PAYMENT_REST_BYTES += _cost(["serial", INT_MAX], entry_of("refund requested", _worst_refund()))
 _PAYMENT_REST_BYTES += _REFUND_REST_BYTES

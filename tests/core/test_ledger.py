@@ -246,7 +246,7 @@ def everything() -> Ledger:
     held.add_payment(unheard)
     for number in range(len(refunds.SHOWN)):
         state = sorted(refunds.SHOWN)[number]
-        if state not in (refunds.NEW, refunds.RESUMING, refunds.WRITTEN_OFF):
+        if state not in (refunds.NEW, refunds.RESUMING):
             made_refund = a_refund(number, "P20", state)
             if state == refunds.LOCATING:
                 made_refund.antom_payment_id = ""

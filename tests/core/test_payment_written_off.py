@@ -117,3 +117,9 @@ def test_an_answer_that_was_under_way_comes_too_late() -> None:
         sale = cancelling().next_try()
         heard = written_off(sale).hear(answer)
         assert heard.state == payment.WRITTEN_OFF
+
+
+def test_a_cancel_that_is_confirmed_afterwards_is_shown_to_a_person() -> None:
+    heard = written_off(cancelling().next_try()).hear("cancel done")
+    assert heard.state == payment.WRITTEN_OFF
+    assert heard.done[-1] == "call about return"

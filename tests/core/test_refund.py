@@ -250,3 +250,49 @@ def test_the_till_sees_four_words() -> None:
     assert sorted(refund.SHOWN) == sorted(states)
     shown = {refund.SHOWN[state] for state in states}
     assert shown == {"refunding", "refunded", "refused", "needs_attention"}
+
+
+def test_a_number_that_antom_denies_three_times_fifteen_seconds_apart_is_refused() -> None:
+    walk = locating().next_refund_try()
+    assert walk.refund is not None
+    told = walk.refund.revision
+    walk.refund_hears(("no such payment", {"upstream_code": "ORDER_NOT_EXIST"}))
+    assert (state_of(walk), walk.refund.reason) == (refund.LOCATING, "no_such_payment")
+    assert walk.refund.revision == told + 1
+    assert lane_due_ms(walk) == walk.now_ms + walk.timing.refund_absent_every_ms
+    walk.next_refund_try().refund_hears("no such payment")
+    assert state_of(walk) == refund.LOCATING
+    walk.next_refund_try().refund_hears("no such payment")
+    assert (state_of(walk), walk.refund.reason) == (refund.REFUSED, "no_such_payment")
+    assert "send refund" not in walk.done
+
+
+def test_a_payment_that_is_found_after_all_is_refunded_and_its_denials_count_no_more() -> None:
+    walk = locating()
+    for _ in range(2):
+        walk.next_refund_try().refund_hears("no such payment")
+    walk.next_refund_try().refund_hears(("located", {"antom_payment_id": ANTOM_ID}))
+    assert walk.refund is not None
+    assert (state_of(walk), walk.refund.reason) == (refund.SENDING, "")
+    assert walk.refund.absent == 0
+
+
+def test_a_refund_is_written_off_by_its_own_record_and_stays_so() -> None:
+    for made in (locating, sending, resuming, queued, needs_attention):
+        walk = made()
+        assert walk.refund is not None
+        walk.refund.written_off_by, walk.refund.written_off_why = "Ada", "typed wrong"
+        walk.refund_hears("write off")
+        assert walk.done[-2:] == ["note written off", "tell till"]
+        walk.power_cut()
+        assert walk.refund is not None
+        assert (state_of(walk), walk.refund.reason) == (refund.WRITTEN_OFF, "written_off")
+        assert (walk.refund.written_off_by, walk.refund.written_off_why) == ("Ada", "typed wrong")
+        assert refund.was_never_sent(walk.refund) == (made is locating)
+
+
+def test_a_return_that_is_confirmed_after_a_write_off_is_shown_to_a_person() -> None:
+    for answer in ("refund done", "found done"):
+        walk = sending().next_refund_try().refund_hears("write off", answer)
+        assert walk.done[-1] == "call about return"
+        assert state_of(walk) == refund.WRITTEN_OFF

@@ -54,7 +54,9 @@ def test_the_longest_way_of_the_longest_payment_has_its_room() -> None:
 def test_the_longest_way_of_the_longest_refund_has_its_room() -> None:
     _, back = the_longest()
     way = ("refund requested", "refund located", "refund queued", "refund attention")
-    for end in ("refund refunded", "refund refused"):
+    back.written_off_by, back.written_off_why = "n" * 128, "w" * 256
+    back.written_off_signed_by, back.written_off_at_s = "f" * 64, NOW_S
+    for end in ("refund refunded", "refund refused", "refund written off"):
         assert room.refund_needs_bytes(back) >= cost(list(way) + [end], back), end
 
 

@@ -336,6 +336,14 @@ def test_a_connection_is_opened_ahead_or_not_and_nothing_is_raised() -> None:
     assert peer.requests == []
 
 
+def test_a_connection_that_antom_has_closed_is_seen_without_a_word() -> None:
+    client, peer = antom(says(PAID))
+    assert client.has_hung_up() is False
+    peer.hung_up = True
+    assert client.has_hung_up() is True
+    assert (peer.opened, peer.requests) == ([], [])
+
+
 def test_a_bug_is_raised() -> None:
     client, _ = antom(loses(ZeroDivisionError("ours")))
     with pytest.raises(ZeroDivisionError):

@@ -127,7 +127,8 @@ def test_a_refund_is_absent_only_by_antoms_signed_word(code: str) -> None:
         (found("CANCELLED"), "not refundable"),
         (paid(UNSIGNED, paymentStatus="FAIL"), "locate unknown"),
         (paid(FORGED, paymentStatus="SUCCESS"), "locate unknown"),
-        (answered("F", "ORDER_NOT_EXIST"), "locate unknown"),
+        (answered("F", "ORDER_NOT_EXIST"), "no such payment"),
+        (answered("F", "ORDER_NOT_EXIST")._replace(trust=UNSIGNED), "locate unknown"),
         (answered("U", "UNKNOWN_EXCEPTION"), "locate unknown"),
     ],
 )

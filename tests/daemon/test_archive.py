@@ -8,7 +8,7 @@ import sqlite3
 import msgpack
 import pytest
 
-from tilld_core import families, packing
+from tilld_core import families
 from tilld_core import payment as payments
 from tilld_core import refund as refunds
 from tilld_core.journal import PAGE
@@ -17,7 +17,6 @@ from tilld_core.messages import CallError
 from tilld_core.payment import Payment
 from tilld_core.periods import Period
 from tilld_core.refund import Refund
-from tilld_daemon.archive import ArchiveDamaged, Kept, Row, open_archive, packed
 from tilld_daemon.journal import Journal
 from tilld_daemon.past import BATCH, HOT, Past
 from tilld_daemon.storage_thread import StorageThread
@@ -386,8 +385,7 @@ def test_an_archive_that_took_nothing_is_tried_again_though_nothing_settles(tmp_
     async def story():
         folder = tmp_path / "no such folder"
         async with terminal(folder, again_after_s=0.01) as it:
-            await it.sell(3)
-            await it.sell(ENOUGH, first=3)
+            await it.sell(ENOUGH)
             await it.leave()
             assert it.degraded[-1] != ""
             folder.mkdir()
@@ -404,8 +402,7 @@ def test_an_archive_that_took_nothing_is_tried_with_few_as_well(tmp_path):
         async with terminal(folder, again_after_s=0.01) as it:
             await it.sell(ENOUGH)
             await it.leave()
-            for number in range(ENOUGH - 1):
-                it.busy.add(f"P{number}")
+            it.busy.update(f"P{number}" for number in range(ENOUGH - 1))
             folder.mkdir()
             await asyncio.wait_for(it.has_recovered.wait(), PATIENCE_S)
 
@@ -485,43 +482,6 @@ def test_without_room_for_its_name_an_archive_waits_and_the_journal_lives(tmp_pa
             assert it.degraded[-1] == ""
 
     run(story)
-
-
-# The file.
-
-
-def a_row(number, kind="payment", at_s=NOW_S):
-    name = f"{kind}{number}"
-    said = packed([[name]])
-    return Row(
-        name, name, kind, f"k{name}", "", "", number, at_s, 1, 1, 0, "paid", "", "EUR", 1, said
-    )
-
-
-def test_what_need_not_be_kept_goes_and_its_keys_with_it(tmp_path):
-    archive = open_archive(str(tmp_path), "", 0, "n1")
-    rows = [a_row(number) for number in range(20)]
-    archive.put(rows, Kept(10, 10, NOW_S + 1))
-    assert archive.find(["kpayment9", "payment9"]) == []
-    assert [one.id for one in archive.find(["kpayment10"])] == ["payment10"]
-    archive.put([a_row(30)], Kept(10, 10, NOW_S))  # young ones stay, however many
-    assert [one.id for one in archive.find(["payment10"])] == ["payment10"]
-    archive.close()
-
-
-def test_an_archive_of_another_device_is_refused(tmp_path):
-    open_archive(str(tmp_path), "", 0, "n1").close()
-    with pytest.raises(ArchiveDamaged, match="another device"):
-        open_archive(str(tmp_path), "n2", 0, "n3")
-
-
-def test_an_unfinished_archive_is_made_anew(tmp_path):
-    (tmp_path / "archive.new").write_bytes(b"half of it")
-    archive = open_archive(str(tmp_path), "", 0, "n1")
-    assert archive.put([a_row(1)], Kept(10, 10, 0)) == 1
-    archive.close()
-    assert open_archive(str(tmp_path), "n1", 1, "n2").batches == 1
-    assert packing.unpack(packed([["a"]])[4:]) == [["a"]]
 
 
 def test_many_who_ask_at_once_open_it_once(tmp_path):

@@ -31,6 +31,7 @@ def payment(state, revision=1, outcome="pending"):
         "state": state,
         "outcome": outcome,
         "decided": decided,
+        "settled": decided,
         "revision": revision,
         "key": KEY,
     }
@@ -191,6 +192,12 @@ def recovery(method="payment.start"):
 def test_an_unfinished_payment_is_asked_for_and_brought_to_its_end(answers, asked):
     end = f"told: {answers[-1]['state']}"
     assert done(recovery(), *answers) == ["unfinished", "payment.get", *asked, end, "settle"]
+
+
+def test_a_refund_that_an_engineer_closed_is_followed_no_further():
+    closed = {**REFUNDING, "state": "needs_attention", "settled": True}
+    seen = done(recovery("refund.start"), closed)
+    assert seen[1:] == ["refund.get", "told: needs_attention", "settle"]
 
 
 def test_a_refund_that_never_began_begins():

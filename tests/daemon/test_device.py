@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from tilld_daemon.device import Device
+from tilld_core.ledger import PAYMENT_RECORDS, REFUND_RECORDS
+from tilld_daemon.device import Device, believed_unproven
 from tilld_daemon.settings import load
 
 PATIENCE_S = 20
@@ -96,3 +97,10 @@ def test_a_network_that_is_watched_no_more_blocks_no_payment(tmp_path):
 
     asyncio.run(run())
     assert bugs == []
+
+
+def test_what_is_perhaps_not_on_flash_hands_out_nothing_and_lets_no_cancel_rest():
+    """Not paid, no refund, and no operator's signature (I15)."""
+    kinds = [*PAYMENT_RECORDS, *REFUND_RECORDS]
+    doubted = [kind for kind in kinds if not believed_unproven([kind, "P1"])]
+    assert doubted == ["paid", "written off", *REFUND_RECORDS]

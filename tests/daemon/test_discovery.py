@@ -170,7 +170,7 @@ def test_an_announcement_while_nothing_is_owed_and_the_way_is_open_wakes_nobody(
     run(body)
 
 
-def test_a_lie_costs_one_look_and_sends_nothing() -> None:
+def test_a_lie_costs_looks_and_sends_nothing() -> None:
     async def body(bench: Bench) -> None:
         network = await bench.network()
         network.see(SHOP)
@@ -181,6 +181,36 @@ def test_a_lie_costs_one_look_and_sends_nothing() -> None:
         await bench.flush()
 
     run(body)
+
+
+def test_an_announcement_hastens_fewer_looks_than_a_cable() -> None:
+    async def body(bench: Bench) -> None:
+        network = await bench.network()
+        network.see(SHOP)
+        await bench.look()
+        assert bench.way._quick_until_s <= bench.loop.time() + way.ANNOUNCED_QUICK_FOR_S
+        network.replug()
+        await bench.look()
+        quick_until_s = bench.way._quick_until_s
+        assert quick_until_s > bench.loop.time() + way.ANNOUNCED_QUICK_FOR_S
+        bench.way.news(way.ANNOUNCED_QUICK_FOR_S)  # in the middle of it: takes nothing away
+        assert bench.way._quick_until_s == quick_until_s
+
+    run(body)
+
+
+def test_the_same_trouble_at_each_replug_is_one_warning(caplog: Any) -> None:
+    async def body(bench: Bench) -> None:
+        network = await bench.network()
+        for trouble in ("in use", "", "in use", "", "no such device", "", "in use"):
+            network.break_discovery(trouble)
+        network.replug()
+        (await bench.look()).set_result("")
+        await bench.flush()
+
+    run(body)
+    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert [text.rsplit(": ", 1)[1] for text in warnings] == ["in use", "no such device"]
 
 
 def test_a_broken_stack_is_one_warning_and_the_cable_still_counts(caplog: Any) -> None:
@@ -234,6 +264,40 @@ def test_a_closed_way_is_looked_at_until_it_opens_and_then_everything_leaves() -
         (await bench.look()).set_result("")
         await bench.flush()
         assert not bench.health.way_is_closed
+
+    run(body)
+
+
+def test_who_asks_has_it_looked_at_only_when_it_was_seen_long_ago() -> None:
+    async def body(bench: Bench) -> None:
+        bench.way.observed("")
+        assert bench.way.asked() is None
+        bench.now_ms = int(way.SEEN_LATELY_S * 1000) + 1
+        asked = bench.way.asked()
+        assert asked is not None
+        assert bench.way.asked() is asked  # whoever else asks waits for the same look
+        look = await bench.look()
+        assert bench.looks.empty()
+        look.set_result("refused")
+        await asked
+        assert bench.health.way_is_closed
+        assert bench.way.asked() is None
+
+    run(body)
+
+
+def test_a_connection_that_was_hung_up_puts_the_way_in_doubt_at_once() -> None:
+    async def body(bench: Bench) -> None:
+        bench.way.observed("")
+        bench.hung_up = True
+        asked = bench.way.asked()
+        assert asked is not None
+        assert bench.health.ready() == "unknown"
+        bench.hung_up = False
+        (await bench.look()).set_result("")
+        await asked
+        assert bench.health.ready() == "yes"
+        assert bench.flushed.empty()  # it was never known to be closed
 
     run(body)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tilld_core.messages import BLOCKS
-from tilld_daemon.health import Health
+from tilld_daemon.health import STALE_AFTER_MS, Health
 
 
 class Watched:
@@ -87,6 +87,43 @@ def test_how_lately_the_way_was_looked_at(watched):
     assert watched.health.way_looked_at_since(500)
     watched.now_ms = 1501
     assert not watched.health.way_looked_at_since(500)
+
+
+def test_an_open_way_that_was_seen_long_ago_is_unknown(watched):
+    watched.health.way("")
+    watched.now_ms = STALE_AFTER_MS
+    assert watched.health.report()["ready"] == "yes"
+    watched.now_ms += 1
+    assert watched.health.report()["ready"] == "unknown"
+    watched.health.way("")
+    assert watched.health.report()["ready"] == "yes"
+    assert watched.changes == ["yes", "yes"]  # whoever was told "unknown" hears it
+
+
+def test_what_went_stale_and_was_not_asked_for_is_told_to_nobody(watched):
+    watched.health.way("")
+    watched.now_ms = 2 * STALE_AFTER_MS
+    watched.health.way("")
+    assert watched.changes == ["yes"]
+
+
+def test_a_way_in_doubt_is_unknown_and_blocks_nothing(watched):
+    watched.health.way("")
+    watched.health.doubt_way()
+    assert watched.health.report() == {"ready": "unknown", "blocks": [], "degraded": []}
+    watched.health.way("refused")
+    watched.health.doubt_way()
+    assert watched.health.ready() == "no"
+
+
+def test_no_link_and_no_gateway_are_in_the_way_of_a_payment_and_a_scanner_is_not(watched):
+    watched.health.block("scanner")
+    assert not watched.health.way_blocks
+    watched.health.block("no_link")
+    assert watched.health.way_blocks
+    watched.health.unblock("no_link")
+    watched.health.way("refused")
+    assert watched.health.way_blocks
 
 
 @pytest.mark.parametrize("code", [row[0] for row in BLOCKS])

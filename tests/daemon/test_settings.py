@@ -139,7 +139,8 @@ CHANGED = (
     ("scale = 0.1", "scale = 0", "24: [timing] scale: must be above 0 and at most 1"),
     ("scale = 0.1", "scale = nan", "24: [timing] scale: must be above 0 and at most 1"),
     ("scale = 0.1", 'scale = "0.1"', "24: [timing] scale: must be a number"),
-    ("scale = 0.1", "scale = 0.1\nscale = 0.2", "25: not TOML: this key stands twice in its section"),
+    ("scale = 0.1", "scale = 0.1\nscale = 0.2",
+     "25: not TOML: this key stands twice in its section"),
     ("[timing]", "[timing", "22: not TOML: Expected ']' at the end of a table declaration"),
 )  # fmt: skip
 

@@ -98,3 +98,28 @@ def test_of_what_is_settled_only_the_last_stories_are_kept() -> None:
     assert stories.of(owed)
     assert stories.of(a_payment("P9")) == []
     assert stories.of(a_payment("P10"))
+
+
+def test_a_payment_that_was_cancelled_before_its_first_byte_is_not_told_as_sent() -> None:
+    stories, one = Stories(Time()), a_payment(state=payment.PAYING)
+    stories.did(one, "send pay", payment.NEW)
+    one.state = payment.CANCELLING
+    stories.heard(one, "not sent", {"pay_closed": True}, payment.CANCELLING)
+    stories.rest(one)
+    assert known(stories, one) == [
+        "Sending the payment to Antom began; it is sent once.",
+        "It was cancelled before a byte of it was sent.",
+    ]
+
+
+def test_a_request_and_the_check_that_follows_it_are_two_steps_however_often() -> None:
+    stories, one = Stories(Time()), a_payment()
+    for _ in range(5):
+        tried(stories, one, "CANCEL_WINDOW_EXCEED")
+        stories.did(one, "send window check", one.state)
+        stories.rest(one)
+        stories.heard(one, "check unknown", {"reason": "timeout"}, one.state)
+        stories.rest(one)
+    cancel, check = stories.of(one)
+    assert (cancel.times, cancel.said) == (5, {"CANCEL_WINDOW_EXCEED": 5})
+    assert (check.times, check.said) == (5, {"no answer in time": 5})

@@ -1,5 +1,8 @@
 """Bytes in, messages out: cut anywhere, too long, or with timestamps that are none."""
 
+import gc
+import weakref
+
 import pytest
 
 from tilld_daemon.till_messages import NOTHING, Malformed, Messages, Repeated, make_timestamps_plain
@@ -106,3 +109,17 @@ def test_only_the_first_value_is_changed_and_only_its_timestamps():
     assert make_timestamps_plain(data)
     assert bytes(data) == one.replace(b"\xd4\xff", b"\xd4\x00") + other
     assert not make_timestamps_plain(bytearray(pack(EVERYTHING[:-1])))
+
+
+def test_what_a_closed_connection_held_is_free_at_once_without_a_collection():
+    """A collector that has been told to leave everything there alone would never free it."""
+    messages = Messages()
+    messages.feed(memoryview(pack({"a": {"b": [1]}})))
+    assert messages.next() == {"a": {"b": [1]}}
+    gone = weakref.ref(messages)
+    gc.disable()
+    try:
+        del messages
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -360,6 +360,27 @@ def test_a_connection_that_went_stale_is_replaced_silently(
     assert [request.body for request in peer.requests] == [b"hello"]
 
 
+@pytest.mark.parametrize("name", STALE)
+def test_an_idle_connection_that_the_peer_has_closed_is_seen_and_let_go(
+    name: str, session: Session, identity: Identity
+) -> None:
+    with TlsPeer(identity, STALE[name], tickets=0) as peer:
+        session.open_ahead(peer.url, PLENTY_S)
+        wait_until_readable(session)
+        assert session.has_lost_one()
+        assert session._idle == []
+        assert not session.has_lost_one()
+    assert (peer.connections, peer.application_bytes) == (1, 0)
+
+
+def test_an_idle_connection_that_lives_is_kept(session: Session, identity: Identity) -> None:
+    with TlsPeer(identity) as peer:
+        session.open_ahead(peer.url, PLENTY_S)
+        assert not session.has_lost_one()
+        assert session.request("POST", peer.url, b"hello").content == b"hello"
+    assert peer.connections == 1
+
+
 def test_a_stale_connection_and_a_peer_that_is_gone_is_not_sent(
     session: Session, identity: Identity
 ) -> None:

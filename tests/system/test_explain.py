@@ -52,7 +52,7 @@ def approved(till, simulator, order_ref):
 def test_a_story_has_every_step_with_its_time_and_rule(till, simulator):
     paid = sell(till, simulator, 1250, "A-1")
     told = explained(till, paid)
-    assert told["sentence"].startswith("12.50 EUR for A-1: Paid.")
+    assert told["sentence"].startswith("12.50 EUR for A-1: paid; Antom took")
     assert all(step["at"] and step["rule"] for step in told["steps"])
     times = [step["at"] for step in told["steps"]]
     assert times == sorted(times)
@@ -60,7 +60,7 @@ def test_a_story_has_every_step_with_its_time_and_rule(till, simulator):
         known(till, paid),
         "The till asked for 12.50 EUR, order A-1, with a code",
         "The intent was recorded on flash",
-        "The payment was sent to Antom, once.",
+        "Sending the payment to Antom began; it is sent once.",
         f"Antom approved it; its number there is {paid['antom_payment_id']}",
         "The till acknowledged",
         "Decided paid, on flash",
@@ -135,6 +135,7 @@ def test_money_that_goes_back_by_a_refund_is_one_story(till, simulator):
     assert in_order(
         known(till, ended),
         "The cancel was sent to Antom; what came back: CANCEL_WINDOW_EXCEED.",
+        "Antom was asked what it holds of the payment.",
         "The cancel window has closed, and Antom holds the money.",
         "The refund R",
         "The refund was sent to Antom.",
@@ -150,7 +151,7 @@ def test_a_refund_of_the_tills_own_stands_in_the_payments_story(till, simulator)
     refund = till.call("refund.start", key=new_key(), payment=paid["payment"], amount=amount)
     till.call("refund.wait", refund=refund["refund"], timeout_s=30)
     told = explained(till, paid)
-    assert "5.00 EUR of it was refunded." in told["sentence"]
+    assert told["sentence"].endswith("; 5.00 EUR of it was refunded.")
     assert in_order(
         known(till, paid), "Decided paid", "The till asked for 5.00 EUR back", "Refunded 5.00 EUR"
     )
@@ -164,8 +165,10 @@ def test_what_happened_in_an_earlier_life_is_told_from_flash(terminal, till, sim
     first, *_, last = known(till, paid)
     assert first == (
         "The till asked for 12.50 EUR, order A-1. "
-        "What happened then is not kept; this is what flash says."
+        "What happened then is not kept; this is what flash says. "
+        f"Antom's number of it is {paid['antom_payment_id']}."
     )
+    assert all(step["at"] for step in explained(till, paid)["steps"])
     assert last == "Decided paid: The till acknowledged the approval."
     cancelled = settled(till, till.get(payment["key"]))
     assert in_order(
@@ -177,11 +180,31 @@ def test_what_happened_in_an_earlier_life_is_told_from_flash(terminal, till, sim
     )
     terminal.kill()
     terminal.start()
-    assert in_order(
-        known(till, cancelled),
-        "Decided not paid: The terminal restarted",
-        "Since then nothing is owed any more.",
+    assert known(till, cancelled)[-1].startswith(
+        "Decided not paid some time before, and now nothing was owed any more: The terminal rest"
     )
+    assert all(step["at"] for step in explained(till, cancelled)["steps"])
+
+
+def test_a_cancels_answers_are_the_cancels_alone(till, simulator):
+    simulator.set_faults({"api": "cancel", "fault": "order status invalid"})
+    payment = approved(till, simulator, "A-1")
+    owed = till.cancel(payment["key"])
+    while owed["state"] != "needs_attention":
+        owed = till.call("payment.wait", key=owed["key"], revision=owed["revision"], timeout_s=30)
+    for _ in range(2):
+        till.call("queue.flush")
+    sent = [one for one in known(till, owed) if one.startswith("The cancel was sent")]
+    assert sent[0] == "The cancel was sent to Antom; what came back: ORDER_STATUS_INVALID."
+    assert not any("SUCCESS" in one for one in sent)
+    assert in_order(
+        known(till, owed),
+        "The cancel was sent",
+        "Antom was asked what it holds of the payment; what came back: it holds the money",
+    )
+    simulator.set_faults()
+    till.call("queue.flush")
+    settled(till, owed)
 
 
 def test_nothing_is_said_of_an_outcome_that_waits_for_the_till(till, simulator):

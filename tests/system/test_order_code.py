@@ -183,11 +183,24 @@ def test_a_customer_who_pays_while_the_terminal_is_dead_gets_the_money_back(term
         assert (held["debited"], held["returned"]) == (1250, 1250)
 
 
+def test_a_code_that_was_paid_with_another_amount_is_not_said_to_be_unpaid(terminal, simulator):
+    simulator.set_faults({"api": "inquiryPayment", "fault": "wrong amount"})
+    with terminal.till() as till:
+        payment = shown(till)
+        customer(simulator, payment, "confirm")
+        end = settled(till, payment, timeout_s=60)
+        assert end["reason"]["code"] == "unverified_answer"
+        assert "nobody paid" not in end["reason"]["message"]
+        assert "amount" in end["reason"]["message"]
+
+
 def test_a_code_whose_answer_is_lost_is_never_shown_and_cancelled_in_the_end(terminal, simulator):
     simulator.set_faults({"api": "pay", "fault": "cut after the debit"})
     with terminal.till() as till:
         payment = until(till, asked(till), "inquiring")
         assert payment["order_code"] is None
+        assert payment["prompt"]["code"] == "please_wait"
+        assert "code for the customer has not come" in payment["prompt"]["message"]
         assert simulator.payment(payment["payment"])["status"] == "PROCESSING"
         end = settled(till, payment)
         assert (end["state"], end["reason"]["code"]) == ("cancelled", "no_answer")

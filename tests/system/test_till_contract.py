@@ -406,7 +406,7 @@ def test_a_refusal_carries_antoms_code_and_words(till, simulator):
 def test_explain_is_a_sentence_and_steps_with_their_rules(till, simulator):
     told = declined(till, simulator)
     explained = till.ask("payment.explain", key=told["key"])
-    assert told["reason"]["message"] in explained["sentence"]
+    assert "not paid because it was refused (USER_BALANCE_NOT_ENOUGH)" in explained["sentence"]
     assert explained["payment"] == told["payment"]
     for step in explained["steps"]:
         assert set(step) == {"at", "known", "rule"}

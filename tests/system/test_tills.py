@@ -252,6 +252,7 @@ def test_a_terminal_that_acknowledges_by_itself_is_paid_at_once(tmp_path, simula
                 "payment.wait", key=payment["key"], revision=payment["revision"], timeout_s=20
             )
         assert payment["outcome"] == "paid"
+        assert till.acknowledge(payment) == payment
         assert at_rest(payment, simulator) == []
 
 

@@ -67,3 +67,61 @@ def test_the_refund_is_settled_with_its_payment_over_a_restart_too(terminal, sto
         words = str(till.ask("payment.explain", payment=payment["payment"]))
         assert ADA["name"] in words
         assert ADA["reason"] in words
+
+
+def never_answered(till, simulator):
+    """A refund of the till's own that Antom does not answer."""
+    key = new_key()
+    till.ask(
+        "payment.start", key=key, order_ref=f"o {key}", amount=EUR, code=simulator.fresh_code()
+    )
+    assert till.ask("payment.wait", key=key, timeout_s=20)["state"] == "approved"
+    paid = till.ask("payment.acknowledge", key=key)
+    return till.ask("refund.start", key=new_key(), payment=paid["payment"])
+
+
+def test_a_refund_of_the_tills_own_is_closed_by_name_and_told_with_its_payment(
+    terminal, store, simulator
+):
+    with Rpc(terminal.socket_path) as till:
+        till.ask("events.subscribe")
+        owed = never_answered(till, simulator)
+        with Rpc(store.connect(store.engineer_port, store.engineer)) as engineer:
+            told = engineer.refused("queue.resolve", refund=owed["refund"], key="k" * 16, **ADA)
+            assert (told["code"], told["fields"]) == ("bad_param", ["refund"])
+            resolved = engineer.ask("queue.resolve", refund=owed["refund"], **ADA)
+            assert (resolved["state"], resolved["settled"]) == ("needs_attention", True)
+            assert resolved["reason"]["code"] == "written_off"
+            again = engineer.ask("queue.resolve", refund=owed["refund"], name="Eve", reason="me")
+            assert again == resolved
+        till.event(
+            lambda event: event["event"] == "attention" and event.get("refund") == owed["refund"]
+        )
+        assert ADA["reason"] in str(till.ask("payment.explain", payment=owed["payment"]))
+        assert till.ask("report.get")["open_refunds"] == []
+    terminal.kill()
+    terminal.start()
+    with Rpc(terminal.socket_path) as till:
+        kept = till.ask("refund.get", refund=owed["refund"])
+        assert (kept["settled"], kept["reason"]["code"]) == (True, "written_off")
+        words = str(till.ask("payment.explain", payment=owed["payment"]))
+        assert all(word in words for word in ADA.values())
+        assert "Eve" not in words
+
+
+def test_a_refund_that_was_never_sent_is_not_refunded_once_it_is_closed(terminal, store):
+    with Rpc(terminal.socket_path) as till:
+        owed = till.ask("refund.start", key=new_key(), payment="typo", amount=EUR)
+        with Rpc(store.connect(store.engineer_port, store.engineer)) as engineer:
+            resolved = engineer.ask("queue.resolve", refund=owed["refund"], **ADA)
+    assert (resolved["state"], resolved["outcome"]) == ("refused", "not_refunded")
+    assert (resolved["decided"], resolved["settled"]) == (True, True)
+
+
+def test_a_refund_in_place_of_a_cancel_is_resolved_by_its_payment_alone(terminal, store, simulator):
+    with Rpc(terminal.socket_path) as till:
+        payment = refunding(till, simulator)
+        refund = refund_of(till, payment)["refund"]
+    with Rpc(store.connect(store.engineer_port, store.engineer)) as engineer:
+        told = engineer.refused("queue.resolve", refund=refund, **ADA)
+    assert (told["code"], told["payment"]) == ("bad_param", payment["payment"])

@@ -40,3 +40,15 @@ HARMLESS["refund: locating, minute over: tell till before call person"] = (
 )
 for _mistake in ("no call person", "note attention before call person"):
     HARMLESS[f"refund: queued, refund disputed: {_mistake}"] = _CALLED_BEFORE
+_REFUSED = "refund refused [no earlier try may have been done]"
+for _state in ("resuming", "needs_attention"):
+    HARMLESS[f"refund: {_state}, {_REFUSED}: no guard"] = (
+        "whatever is sent there leaves after Antom knew of no try before it"
+    )
+for _state in ("sending", "queued"):
+    HARMLESS[f"refund: {_state}, {_REFUSED}: the row is missing"] = (
+        "the next row asks Antom before it believes it, which takes longer and is as true"
+    )
+HARMLESS["refund: sending, refund refused: to sending"] = (
+    "the same refund is repeated until its minute is over, and asked about after that"
+)

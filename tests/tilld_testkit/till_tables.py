@@ -111,6 +111,8 @@ def _documents() -> str:
 
 def _prompts() -> str:
     rows = [(f"`{state}`", f"`{code}`", text) for state, code, text in messages.PROMPTS]
+    for state, code, text in messages.ORDER_CODE_PROMPTS:
+        rows.append((f"`{state}`, by `order_code`", f"`{code}`", text))
     return _table(("state", "prompt", "for the cashier"), rows)
 
 
