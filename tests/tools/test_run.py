@@ -129,10 +129,12 @@ def started(*words: str) -> Iterator["subprocess.Popen[str]"]:
 
 def read_to(process: "subprocess.Popen[str]", words: str) -> None:
     assert process.stdout is not None
+    said = []
     for line in process.stdout:
+        said.append(line)
         if words in line:
             return
-    raise AssertionError(f"it ended without saying: {words}")
+    raise AssertionError(f"it ended without saying: {words}\n{''.join(said)}")
 
 
 def interrupted(process: "subprocess.Popen[str]") -> int:
