@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import ssl
 import time
 from pathlib import Path
@@ -415,6 +416,25 @@ def test_an_outage_cuts_what_is_open_and_refuses_what_comes(
     assert held == []
     simulator.control_by_socket("PUT", "/_sim/faults", [])
     assert result_code(merchant.call("pay", body)) == "SUCCESS"
+
+
+def test_an_outage_cuts_what_was_accepted_and_has_not_shaken_hands_yet(
+    simulator: Simulator,
+) -> None:
+    """Else a request could pass that the faults of before were meant for."""
+    begun = socket.create_connection(("localhost", simulator.port), timeout=20)
+    with contextlib.closing(begun):
+        simulator.control("GET", "/_sim/faults")  # it has accepted by then
+        outage = {"api": "*", "fault": "refuse connections"}
+        simulator.control_by_socket("PUT", "/_sim/faults", [outage])
+        with (
+            pytest.raises((OSError, ssl.SSLError)),
+            simulator.tls.wrap_socket(begun, server_hostname="localhost") as wrapped,
+        ):
+            wrapped.sendall(b"GET /_sim/faults HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            if wrapped.recv(1) == b"":
+                raise ConnectionResetError
+    simulator.control_by_socket("PUT", "/_sim/faults", [])
 
 
 def test_an_outage_that_is_ordered_by_the_socket_cuts_too(

@@ -26,12 +26,15 @@ class Port:
         tls: ssl.SSLContext | None,
         answering: Answering,
         refused: Callable[[], bool],
+        is_out: Callable[[], bool],
     ) -> None:
-        """``refused`` says of each new connection whether the network is out for it."""
+        """``refused`` says of each new connection whether the network is out for it, ``is_out``
+        whether it is out at all."""
         self._listener = listener
         self._tls = tls
         self._answering = answering
         self._refused = refused
+        self._is_out = is_out
         self._open: dict[int, Conversation] = {}
         self._count = 0
 
@@ -71,6 +74,9 @@ class Port:
             return
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         conversation = Conversation(reader, writer)
+        if self._is_out():  # since the handshake began: no connection is whole in an outage
+            conversation.sever()
+            return
         self._open[number] = conversation
         try:
             await self._converse(conversation, number)

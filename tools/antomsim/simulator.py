@@ -46,8 +46,14 @@ class Simulator:
             self._notifier,
             self._on_change,
         )
-        self._port = Port(listener, _tls(home.server_pem), self._answer, self._faults.take_outage)
-        self._control_port = Port(control, None, self._answer_control, lambda: False)
+        self._port = Port(
+            listener,
+            _tls(home.server_pem),
+            self._answer,
+            self._faults.take_outage,
+            lambda: self._faults.outage,
+        )
+        self._control_port = Port(control, None, self._answer_control, lambda: False, lambda: False)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         """Serve until ``stop``; raises what a bug raised."""
