@@ -10,15 +10,40 @@ from __future__ import annotations
 import gc
 import logging
 import re
+import time
 
 log = logging.getLogger("tilld")
 
 _MADV_DONTNEED = 4
+# A library that another thread is just loading is clean too, until its addresses are filled in, and
+# must not be touched then. Loading takes milliseconds: what was there so long before is loaded.
+SETTLED_AFTER_S = 1.0
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ +(/.*)?")
 
 
+class _Look:
+    """What was clean at a time."""
+
+    def __init__(self) -> None:
+        self.at_s = float("-inf")
+        self.pages: set[tuple[int, int]] = set()
+
+    def settled(self, pages: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those that were clean at the look before, too; this look is the next one's."""
+        now_s = time.monotonic()
+        if now_s - self.at_s < SETTLED_AFTER_S:
+            return []
+        stayed = [page for page in pages if page in self.pages]
+        self.at_s, self.pages = now_s, set(pages)
+        return stayed
+
+
+_look = _Look()
+
+
 def give_back() -> None:
-    """Takes some ten milliseconds and any thread; a system that can't do it is left as it is."""
+    """Takes some ten milliseconds and any thread; a system that can't do it is left as it is. The
+    first call of a life only looks."""
     import ctypes
 
     system = ctypes.CDLL(None)
@@ -28,7 +53,7 @@ def give_back() -> None:
     except OSError as error:
         log.info("no memory is given back: %s", error)
         return
-    for start, size in pages:
+    for start, size in _look.settled(pages):
         system.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_DONTNEED)
     trim()
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tilld_daemon.memory import _clean
+from tilld_daemon.memory import SETTLED_AFTER_S, _clean, _Look
 from tilld_testkit.shop import SOURCES
 
 MAPPINGS = """\
@@ -29,14 +29,16 @@ Anonymous:             0 kB
 
 LIFE = """
 import ssl, sqlite3, json
-from tilld_daemon.memory import give_back
+from tilld_daemon import memory
 
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1])
 
+memory.SETTLED_AFTER_S = 0
+memory.give_back()
 before = resident()
-give_back()
+memory.give_back()
 after = resident()
 ssl.create_default_context()
 sqlite3.connect(":memory:").execute("select 1").fetchall()
@@ -59,3 +61,11 @@ def test_a_process_goes_on_as_before_with_less_memory():
     )
     before, after = (int(number) for number in told.stdout.strip("[]\n").split(","))
     assert after < before
+
+
+def test_a_library_that_may_still_be_loading_is_not_touched():
+    look = _Look()
+    assert look.settled([(1, 4096)]) == []  # nobody knows how long it has been there
+    assert look.settled([(1, 4096)]) == []  # a moment ago it was being loaded, perhaps
+    look.at_s -= SETTLED_AFTER_S
+    assert look.settled([(1, 4096), (2, 4096)]) == [(1, 4096)]
