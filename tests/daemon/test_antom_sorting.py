@@ -339,7 +339,7 @@ EVENTS = {
         "cancel done", "cancel unknown", "no such order", "window closed", "status refuses",
         "cancel refused",
     },
-    "refund": {"refund done", "refund unknown", "refund refused"},
+    "refund": {"refund done", "refund unknown", "refund refused", "refund disputed"},
     "refund inquiry": {
         "found done", "found processing", "found failed", "not found", "refund unknown",
     },
