@@ -136,7 +136,7 @@ def _line(text: str, bold: bool, size: int, dots: int, font: str) -> bytes:
     from PIL import ImageFont
 
     try:
-        face = ImageFont.truetype(font, _FONT_DOTS * size)
+        face = ImageFont.truetype(font, _FONT_DOTS * size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         raise Refused(f"{font} is no font") from error
     rows: "list[list[str]]" = [[]]

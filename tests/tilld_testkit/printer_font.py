@@ -42,4 +42,6 @@ def _font(size: int, is_full: bool) -> ImageFont.FreeTypeFont:
     """DejaVu Sans Mono, which python-barcode carries: Pillow's own font has no "€" and no "ü"."""
     latin = importlib.resources.files("barcode") / "fonts" / "DejaVuSansMono.ttf"
     found = CHINESE_FONT if is_full else latin
-    return ImageFont.truetype(io.BytesIO(found.read_bytes()), size)
+    return ImageFont.truetype(
+        io.BytesIO(found.read_bytes()), size, layout_engine=ImageFont.Layout.BASIC
+    )

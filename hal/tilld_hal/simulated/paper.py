@@ -397,14 +397,19 @@ def _qr(text: str, module: int) -> Image.Image:
     return framed.crop(framed.point(lambda grey: 255 - grey).getbbox())
 
 
+# Each letter is drawn into its own cell: the engine that shapes whole lines is there on some systems
+# only, and would set other dots.
+_ONE_BY_ONE = ImageFont.Layout.BASIC
+
+
 @functools.lru_cache(16)
 def _face(font: str, size: int) -> ImageFont.FreeTypeFont:
     """The font of that path; "" is DejaVu Sans Mono, which python-escpos brings with it: Pillow's
     own has no "€" and no "ü"."""
     if font:
         try:
-            return ImageFont.truetype(font, size)
+            return ImageFont.truetype(font, size, layout_engine=_ONE_BY_ONE)
         except OSError as error:
             raise Refused(f"{font} is no font") from error
     found = importlib.resources.files("barcode") / "fonts" / "DejaVuSansMono.ttf"
-    return ImageFont.truetype(io.BytesIO(found.read_bytes()), size)
+    return ImageFont.truetype(io.BytesIO(found.read_bytes()), size, layout_engine=_ONE_BY_ONE)
