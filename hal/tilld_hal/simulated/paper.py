@@ -397,8 +397,8 @@ def _qr(text: str, module: int) -> Image.Image:
     return framed.crop(framed.point(lambda grey: 255 - grey).getbbox())
 
 
-# Each letter is drawn into its own cell. The engine that shapes whole lines is there on some systems
-# only, and sets other dots.
+# Each letter is drawn into its own cell. The engine that shapes whole lines is there on some
+# systems only, and sets other dots.
 _ONE_BY_ONE = ImageFont.Layout.BASIC
 
 
