@@ -126,8 +126,7 @@ class ReportCalls:
     def _shown(self, one: Period) -> Params:
         time = self._device.views.time
         about = {"opened_at": time(one.opened_at_s), "closed_at": time(one.closed_at_s)}
-        # a release before this one closed its periods without a list of refunds
-        return {"period": one.number, **about, "open_refunds": [], **one.figures}
+        return {"period": one.number, **about, **one.figures}
 
     async def _figures(self, number: int) -> Params:
         tally = Tally(number)
